@@ -1,0 +1,23 @@
+"""attnviz: navigation, and what all screens share. Start with `streamlit run app.py`."""
+
+import streamlit as st
+
+from attnviz.ui import pickers, state
+from attnviz.ui.messages import show_notices
+
+st.set_page_config(page_title="attnviz", page_icon=":material/blur_on:", layout="wide")
+state.start()
+
+worked_example = st.Page("pages/worked_example.py", title="Worked example", icon=":material/calculate:", default=True)
+heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
+validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
+
+page = st.navigation({"Learn": [worked_example], "Explore": [heads], "Trust": [validation]}, position="top")
+if page is not worked_example:
+    with st.sidebar:
+        pickers.model_and_text()
+show_notices()
+try:
+    page.run()
+finally:
+    state.finish()

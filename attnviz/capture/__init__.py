@@ -1,0 +1,1 @@
+"""One forward pass to a Trace; the one package that touches transformers' internals."""

@@ -1,0 +1,178 @@
+"""The route through transformers' attention interface: what every layer's attention was given.
+
+A function registered under its own name stands where transformers would call SDPA. It records queries, keys,
+values, mask and scale, and lets SDPA compute on, so capturing costs about what a plain forward pass costs.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import eager_mask
+
+from attnviz.core.attention import attention
+from attnviz.errors import AttnvizError, in_one_line
+
+IMPLEMENTATION = "attnviz"
+# Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
+# else (a sparse selection, packed lengths) would change them unseen, so it is refused.
+HARMLESS = {"is_causal", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
+            "output_hidden_states", "cache_position", "layer_head_mask"}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionCall:
+    """One call of a layer's attention, as torch tensors on the model's device, with their batch axis.
+
+    query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
+    `is_causal` says that the layer looks backwards only. `output` [batch, queries, heads, d_v] and `weights`
+    [batch, heads, queries, keys] are set where transformers computed them (the eager twin).
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    mask: torch.Tensor | None
+    scale: float
+    bias: torch.Tensor | None
+    softcap: float | None
+    sink: torch.Tensor | None
+    is_causal: bool
+    output: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+
+
+Watcher = Callable[[AttentionCall], None]
+_recorder: ContextVar[Watcher | None] = ContextVar("attnviz_recorder", default=None)
+_eager_watcher: ContextVar[Watcher | None] = ContextVar("attnviz_eager_watcher", default=None)
+
+
+@contextmanager
+def recording(watcher: Watcher) -> Iterator[None]:
+    """Give each attention call of a prepared model, in this thread, to `watcher`."""
+    token = _recorder.set(watcher)
+    try:
+        yield
+    finally:
+        _recorder.reset(token)
+
+
+@contextmanager
+def watching_eager(watcher: Watcher) -> Iterator[None]:
+    """Give each call of transformers' own eager attention, in this thread, to `watcher`, results included."""
+    token = _eager_watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _eager_watcher.reset(token)
+
+
+def prepare(module: Any) -> None:
+    """Route a model's attention through the recorder, once and for good; idle, it runs SDPA as before.
+
+    Raises AttnvizError for a model whose attention does not go through the interface.
+    """
+    if module.config._attn_implementation == IMPLEMENTATION:
+        return
+    if not type(module)._can_set_attn_implementation():
+        raise AttnvizError(
+            f"{type(module).__name__} computes attention by itself, not through transformers' attention interface; "
+            "this version cannot capture it: pick another model."
+        )
+    module.set_attn_implementation(IMPLEMENTATION)
+
+
+def eager_twin(module: Any) -> Any:
+    """A second model on the same tensors (nothing is copied) that always runs transformers' eager attention."""
+    shared = {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())}
+    twin = copy.deepcopy(module, shared)
+    twin.set_attn_implementation("eager")
+    return twin
+
+
+def additive_to_boolean(mask: torch.Tensor | None, n_keys: int) -> torch.Tensor | None:
+    """transformers' additive mask as what it means: None where all may look, boolean, or additive with -inf.
+
+    Forbidden keys carry the lowest finite number of the format (or a sum of such); a real bias is never so low.
+    """
+    if mask is None:
+        return None
+    mask = mask[..., :n_keys]
+    if mask.dtype == torch.bool:
+        return None if bool(mask.all()) else mask
+    forbidden = mask <= torch.finfo(mask.dtype).min / 2
+    if bool((forbidden | (mask == 0)).all()):
+        return ~forbidden if bool(forbidden.any()) else None
+    return mask.masked_fill(forbidden, float("-inf"))
+
+
+def _call(module, query, key, value, attention_mask, scaling=None, **options) -> AttentionCall:
+    bias, softcap, sink = (options.pop(name, None) for name in ("position_bias", "softcap", "s_aux"))
+    unknown = {name for name, given in options.items() if given is not None} - HARMLESS - {"dropout"}
+    if unknown:
+        raise AttnvizError(
+            f"{type(module).__name__} steers its attention by {', '.join(sorted(unknown))}, which this version cannot "
+            "recompute: pick another model."
+        )
+    if scaling is None:
+        raise AttnvizError(f"{type(module).__name__} does not say how it scales its scores, and a guess would not do.")
+    if query.shape[-2] > 1 and attention_mask is None and _is_causal(module, options):
+        raise AttnvizError(f"{type(module).__name__} is causal and came without its mask: the map would be wrong.")
+    return AttentionCall(query, key, value, attention_mask, scaling, bias, softcap, sink, _is_causal(module, options))
+
+
+def _is_causal(module, options) -> bool:
+    given = options.get("is_causal")
+    return bool(getattr(module, "is_causal", False) if given is None else given)
+
+
+def _recorded_attention(module, query, key, value, attention_mask=None, scaling=None, dropout=0.0, **options):
+    call = _call(module, query, key, value, attention_mask, scaling, **options)
+    watcher = _recorder.get()
+    if watcher is not None:
+        watcher(call)
+    if call.bias is None and call.softcap is None and call.sink is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, is_causal=call.is_causal
+        )
+    stages = attention(
+        query,
+        key,
+        value,
+        scale=scaling,
+        mask=additive_to_boolean(attention_mask, key.shape[-2]),
+        bias=call.bias,
+        softcap=call.softcap,
+        sink=call.sink,
+    )
+    return stages.output.to(value.dtype).transpose(1, 2).contiguous(), None
+
+
+def _watched_interface(self, attn_implementation, default):
+    chosen = _get_interface(self, attn_implementation, default)
+    watcher = _eager_watcher.get()
+    if watcher is None:
+        return chosen
+
+    def watched(module, query, key, value, attention_mask=None, **options):
+        output, weights = chosen(module, query, key, value, attention_mask, **options)
+        call = _call(module, query, key, value, attention_mask, **options)
+        watcher(AttentionCall(**{**vars(call), "output": output, "weights": weights}))
+        return output, weights
+
+    return watched
+
+
+AttentionInterface.register(IMPLEMENTATION, _recorded_attention)
+AttentionMaskInterface.register(IMPLEMENTATION, eager_mask)  # without it every model gets mask=None, silently
+# Eager functions are not registered anywhere: a model passes its own as the default of this look-up. Outside
+# `watching_eager` the look-up is the original one.
+_get_interface = AttentionInterface.get_interface
+AttentionInterface.get_interface = _watched_interface

@@ -1,0 +1,178 @@
+"""The command line: what the app can do, without a browser.
+
+Exit codes: 0 done, 1 the check failed, 2 the request cannot be served (one line on standard error says why).
+"""
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from attnviz.errors import AttnvizError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    warnings.simplefilter("ignore")
+    try:
+        chosen = _parser().parse_args(arguments)
+        return chosen.run(chosen)
+    except AttnvizError as error:
+        print(f"attnviz: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("attnviz: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _example(chosen: argparse.Namespace) -> int:
+    from attnviz.core.worked_example import PRINTED_OUTPUT, PRINTED_WEIGHTS, worked_example, wrong_rows
+
+    example = worked_example(scaled=chosen.scaled, causal=chosen.causal)
+    stages = example.stages
+    if chosen.json:
+        _print_json(
+            {
+                "tokens": list(example.tokens),
+                "Q": example.Q.tolist(),
+                "K": example.K.tolist(),
+                "V": example.V.tolist(),
+                "scores": stages.scores.tolist(),
+                "weights": stages.weights.tolist(),
+                "output": stages.output.tolist(),
+                "printed": {
+                    "weights": PRINTED_WEIGHTS.tolist(),
+                    "output": PRINTED_OUTPUT.tolist(),
+                    "wrong_rows": wrong_rows(),
+                },
+            }
+        )
+        return 0
+    steps = [("Q = K = V", example.Q), ("scores Q·Kᵀ", stages.scores)]
+    steps += [("scaled by 1/√d_k", stages.scaled)] if chosen.scaled else []
+    steps += [("masked", stages.masked)] if chosen.causal else []
+    for title, values in [*steps, ("weights, softmax of each row", stages.weights), ("output, weights·V", stages.output)]:
+        print(title)
+        for token, row in zip(example.tokens, values):
+            print(f"  {token}  " + "  ".join(f"{value:8.4f}" for value in row))
+    print(f"The section's printed figures are off in the rows {' and '.join(wrong_rows())}.")
+    return 0
+
+
+def _models(chosen: argparse.Namespace) -> int:
+    from attnviz.models.catalog import list_models
+
+    keys = ("name", "source", "path", "architecture", "bytes", "n_layers", "n_heads", "loadable", "reason")
+    entries = list_models()
+    if chosen.json:
+        _print_json({"models": [{key: asdict(entry)[key] for key in keys} for entry in entries]})
+        return 0
+    for entry in entries:
+        heads = f"{entry.n_layers} × {entry.n_heads} heads" if entry.n_layers and entry.n_heads else ""
+        where = entry.path if entry.loadable else entry.reason
+        print(f"{entry.name:44} {entry.source:10} {entry.architecture or '':12} {entry.size:>8}  {heads:16} {where}")
+    return 0
+
+
+def _trace(chosen: argparse.Namespace) -> int:
+    from attnviz import export
+    from attnviz.capture.tracing import trace
+
+    if chosen.out is not None and chosen.out.suffix not in export.FORMATS:  # before the model is loaded
+        raise AttnvizError(f"--out must end in one of {', '.join(export.FORMATS)}.")
+    traced = trace(_load(chosen), chosen.text, chosen.pair)
+    if chosen.out is None:
+        _print_json(export.as_json(traced))
+    else:
+        export.write(traced, chosen.out)
+    return 0
+
+
+def _validate(chosen: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from attnviz.validation.certificate import validate
+
+    model = _load(chosen)
+    with tqdm(desc="comparing", unit="text", disable=None) as bar:
+        certificate = validate(model, chosen.texts or None, progress=_bar_progress(bar))
+    if chosen.json:
+        _print_json(certificate.to_dict())
+    else:
+        leak = certificate.causal_leak
+        print(f"{certificate.model} ({certificate.architecture}), {len(certificate.heads)} heads, {certificate.texts} texts")
+        print(f"  weights, same inputs     {certificate.max_weight_error:.1e}   gate {certificate.tolerance:.0e}")
+        print(f"  weights, end to end      {certificate.max_drift:.1e}   gate {certificate.drift_tolerance:.0e}")
+        print(f"  output, same inputs      {certificate.max_output_error:.1e}   gate {certificate.tolerance:.0e}")
+        print(f"  row sums                 {certificate.max_row_sum_error:.1e}   gate {certificate.tolerance:.0e}")
+        print(f"  weight on later tokens   {'does not apply' if leak is None else f'{leak:.1e}   gate 0'}")
+        print("passed" if certificate.passed else "FAILED: our attention is not this model's")
+    return 0 if certificate.passed else 1
+
+
+def _load(chosen: argparse.Namespace) -> Any:
+    from tqdm import tqdm
+
+    from attnviz.models.loading import load_model
+
+    with tqdm(desc=f"fetching {chosen.model}", unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
+        return load_model(chosen.model, device=chosen.device, progress=_bar_progress(bar))
+
+
+def _bar_progress(bar: Any) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return show
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise AttnvizError(f"{message} (see `{self.prog} --help`)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m attnviz", description="What attention does, and proof of it.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        return added
+
+    json_help = "one JSON object on standard output"
+    example = command("example", _example, "the worked example, every stage")
+    example.add_argument("--scaled", action="store_true", help="divide the scores by the root of d_k")
+    example.add_argument("--causal", action="store_true", help="let no token look ahead")
+    example.add_argument("--json", action="store_true", help=json_help)
+
+    models = command("models", _models, "what can be loaded now, from where, how large")
+    models.add_argument("--json", action="store_true", help=json_help)
+
+    trace = command("trace", _trace, "every weight of every head for one text")
+    trace.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
+    trace.add_argument("text", metavar="TEXT")
+    trace.add_argument("--pair", metavar="TEXT", help="a second text, for models that read pairs")
+    trace.add_argument("--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed")
+
+    validate = command("validate", _validate, "compare every head with the model's own attention")
+    validate.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
+    validate.add_argument("texts", metavar="TEXT", nargs="*", help="texts to compare on; without any, ten built-in ones")
+    validate.add_argument("--json", action="store_true", help=json_help)
+    for added in (trace, validate):
+        added.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    return parser

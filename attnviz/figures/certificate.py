@@ -1,0 +1,40 @@
+"""The certificate as a picture: one cell a head."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from attnviz.figures.theme import THEMES, styled
+
+
+def certificate_grid(errors: np.ndarray, gate: float, *, title: str, theme: str = "light") -> go.Figure:
+    """errors [layers, heads] on a logarithmic scale from 1e-9 to the gate; heads past the gate are crossed out.
+
+    NaN in `errors` marks heads that a layer does not have.
+    """
+    n_layers, n_heads = errors.shape
+    decades = np.log10(np.maximum(errors, 1e-9))
+    colours = THEMES[theme]
+    ticks = np.arange(-9, int(np.ceil(np.log10(gate))) + 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=decades,
+            customdata=errors,
+            zmin=-9,
+            zmax=float(np.log10(gate)),
+            colorscale=colours.ink_scale(),
+            xgap=2,
+            ygap=2,
+            hovertemplate="L%{y}.H%{x}: largest difference %{customdata:.2e}<extra></extra>",
+            colorbar={"title": {"text": "difference", "side": "right"}, "thickness": 10, "outlinewidth": 0, "x": 1.01,
+                      "tickvals": ticks.tolist(), "ticktext": [f"1e{tick}" for tick in ticks]},
+        )
+    )  # fmt: skip
+    layers, heads = np.nonzero(errors > gate)
+    figure.add_scatter(
+        x=heads, y=layers, mode="markers", hoverinfo="skip",
+        marker={"symbol": "x", "size": 12, "color": colours.alarm, "line": {"width": 0}},
+    )  # fmt: skip
+    figure.update_xaxes(title="head", dtick=-(-n_heads // 24), tick0=0, tickformat="d", ticks="", range=[-0.5, n_heads - 0.5])
+    figure.update_yaxes(title="layer", dtick=-(-n_layers // 24), tick0=0, tickformat="d", ticks="", range=[n_layers - 0.5, -0.5])
+    height = max(220, min(44, 900 // n_layers) * n_layers + 110)
+    return styled(figure, theme, height=height, margin={"l": 50, "r": 80, "t": 44, "b": 48}, title=title)

@@ -1,0 +1,128 @@
+"""All heads at a glance, and one head's weights."""
+
+import html
+
+import numpy as np
+import plotly.graph_objects as go
+
+from attnviz.figures.theme import THEMES, shortened, styled, token_labels
+from attnviz.traces import Trace
+
+THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_WIDTH = 560  # pixels that the grid is drawn for
+
+
+def heatmap(
+    trace: Trace, layer: int, head: int, kind: str | None = None, *, theme: str = "light", title: str | None = None
+) -> go.Figure:
+    """The weights of one head: rows attend (queries), columns are attended to (keys); ink is weight, 0 to 1.
+
+    Raises IndexError for a head that the trace does not have.
+    """
+    weights = trace.weights(layer, head, kind)
+    queries, keys = trace.tokens, trace.tokens
+    longest = max(len(shortened(token)) for token in queries)
+    left, top = 14 + 7 * longest, 58 + round(5.6 * longest)
+    figure = go.Figure(
+        go.Heatmap(
+            z=weights.astype(np.float32),
+            zmin=0,
+            zmax=1,
+            colorscale=THEMES[theme].ink_scale(),
+            xgap=1 if len(keys) <= 64 else 0,
+            ygap=1 if len(keys) <= 64 else 0,
+            hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
+            colorbar={"title": {"text": "weight ", "side": "top"}, "orientation": "h", "thickness": 8, "len": 120,
+                      "lenmode": "pixels", "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container",
+                      "yanchor": "top", "ypad": 2, "tickvals": [0, 0.5, 1]},
+        )
+    )  # fmt: skip
+    side = 430
+    step = -(-len(keys) // 48)
+    figure.update_xaxes(
+        side="top", tickangle=-60, ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(keys),
+        range=[-0.5, len(keys) - 0.5], tickfont={"size": _label_size(len(keys))},
+    )  # fmt: skip
+    figure.update_yaxes(
+        ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(queries), scaleanchor="x",
+        range=[len(queries) - 0.5, -0.5], tickfont={"size": _label_size(len(queries))}, ticklabelstandoff=4,
+    )  # fmt: skip
+    name = f"L{layer}.H{head}" if title is None else html.escape(title)
+    margin = {"l": left, "r": 30, "t": top, "b": 8}
+    return styled(figure, theme, height=side + top + 8, margin=margin, title=name)
+
+
+def all_heads(
+    trace: Trace,
+    kind: str | None = None,
+    *,
+    chosen: tuple[int, int] | None = None,
+    theme: str = "light",
+    cells: int = THUMBNAIL_CELLS,
+) -> go.Figure:
+    """Every head of one kind as a thumbnail, layers down and heads across; long texts are pooled by maximum.
+
+    Each thumbnail carries a marker whose customdata is [layer, head], so that a click can be told apart.
+    """
+    thumbnails = [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]  # layer by layer
+    n_layers, n_heads = len(thumbnails), max(len(layer) for layer in thumbnails)
+    side = thumbnails[0].shape[-1]
+    gap = max(1, round(side / 12))
+    pitch = side + gap
+    mosaic = np.full((n_layers * pitch - gap, n_heads * pitch - gap), 255, dtype=np.uint8)  # 255: transparent
+    for row, layer in enumerate(thumbnails):
+        for column, weights in enumerate(layer):
+            mosaic[row * pitch : row * pitch + side, column * pitch : column * pitch + side] = np.rint(weights * 250)
+    figure = go.Figure(
+        go.Heatmap(
+            z=mosaic, zmin=0, zmax=255, colorscale=THEMES[theme].ink_scale(top=250 / 255), showscale=False, hoverinfo="skip"
+        )
+    )
+    addresses = [(layer, head) for layer in range(n_layers) for head in range(len(thumbnails[layer]))]
+    middle = (side - 1) / 2
+    cell_pixels = GRID_WIDTH / n_heads
+    figure.add_scatter(
+        x=[head * pitch + middle for _, head in addresses],
+        y=[layer * pitch + middle for layer, _ in addresses],
+        customdata=addresses,
+        mode="markers",
+        marker={"symbol": "square", "size": max(4, cell_pixels * 0.86), "color": "rgba(0,0,0,0.004)"},
+        selected={"marker": {"opacity": 0.004}},
+        unselected={"marker": {"opacity": 0.004}},
+        hovertemplate="L%{customdata[0]}.H%{customdata[1]}<extra></extra>",
+    )
+    if chosen is not None:
+        layer, head = chosen
+        frame = gap / 2 + 0.5
+        figure.add_shape(
+            type="rect", x0=head * pitch - frame, x1=head * pitch + side - 1 + frame,
+            y0=layer * pitch - frame, y1=layer * pitch + side - 1 + frame,
+            line={"color": THEMES[theme].alarm, "width": 2}, fillcolor="rgba(0,0,0,0)",
+        )  # fmt: skip
+    every = -(-n_heads // 24)
+    figure.update_xaxes(
+        side="top", ticks="", tickvals=[h * pitch + middle for h in range(0, n_heads, every)],
+        ticktext=[f"H{h}" for h in range(0, n_heads, every)], range=[-gap, n_heads * pitch],
+        tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
+    )  # fmt: skip
+    figure.update_yaxes(
+        ticks="", tickvals=[layer * pitch + middle for layer in range(n_layers)],
+        ticktext=[f"L{layer}" for layer in range(n_layers)], range=[n_layers * pitch, -gap], scaleanchor="x",
+        tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
+    )  # fmt: skip
+    height = round(cell_pixels * n_layers) + 62
+    return styled(figure, theme, height=height, margin={"l": 34, "r": 4, "t": 58, "b": 4}, title="All heads")
+
+
+def _pooled(weights: np.ndarray, cells: int) -> np.ndarray:
+    """[heads, queries, keys] → square [heads, side, side], side ≤ cells: the largest weight that falls in each cell."""
+    n_queries, n_keys = weights.shape[1:]
+    size = max(n_queries, n_keys)
+    side = min(size, cells)
+    starts_q = np.unique(np.arange(side) * n_queries // side)
+    starts_k = np.unique(np.arange(side) * n_keys // side)
+    return np.maximum.reduceat(np.maximum.reduceat(weights, starts_q, axis=1), starts_k, axis=2)
+
+
+def _label_size(n_tokens: int) -> int:
+    return 12 if n_tokens <= 24 else 10 if n_tokens <= 40 else 8

@@ -1,0 +1,159 @@
+"""A name to a model in memory: safetensors only, no code but transformers' own, evaluation mode."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
+
+from attnviz.errors import AttnvizError, in_one_line
+from attnviz.models import hub
+from attnviz.models.catalog import find_model, locate
+
+TEXT_MODELS = {
+    *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    *MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+}
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model ready to read text. `module` is shared by all who hold it: take `lock` for a forward pass.
+
+    `limit` is the most tokens that it reads, None where it has no limit of its own.
+    """
+
+    module: Any
+    tokenizer: Any
+    name: str
+    revision: str
+    architecture: str
+    device: str
+    limit: int | None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+
+def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None = None) -> LoadedModel:
+    """Load a model by name: one from an installed package, a local folder, the hub's cache, or the hub.
+
+    Weights are read from safetensors into float32, on "cpu", "cuda" or "mps"; no code from the model's own
+    repository is ever run. A download calls `progress(bytes done, bytes in all)`.
+
+    Raises:
+        AttnvizError: the model cannot be had; the message says why and what to do.
+    """
+    _check_device(device)
+    entry = locate(name)
+    if entry is None:
+        hub.fetch(hub.plan_download(name), progress)
+        entry = find_model(name)
+    if entry is None or entry.path is None or not entry.loadable:
+        reason = entry.reason if entry else "its files are not where the hub's cache should have them: try again"
+        raise AttnvizError(f"'{in_one_line(name)}' cannot be loaded: {reason}.")
+    folder = Path(entry.path)
+    config = _read_config(folder, name)
+    tokenizer = _read_tokenizer(folder, name)
+    module = _read_weights(folder, name, config, device)
+    return LoadedModel(
+        module, tokenizer, entry.name, entry.revision, config.model_type, device, _token_limit(module, tokenizer)
+    )
+
+
+def explain_out_of_memory(error: Exception) -> AttnvizError | None:
+    """What to say where torch or Python ran out of memory; None for any other error."""
+    text = str(error).lower()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(phrase in text for phrase in OUT_OF_MEMORY):
+        return AttnvizError("There is not enough memory for this: close other programs, or take a smaller model or text.")
+    return None
+
+
+def _check_device(device: str) -> None:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device not in available:
+        raise AttnvizError(f"There is no device '{in_one_line(device)}': use cpu, cuda or mps.")
+    if not available[device]:
+        raise AttnvizError(f"This machine has no {device} device that torch can use: use cpu.")
+
+
+def _read_config(folder: Path, name: str) -> Any:
+    named = f"'{in_one_line(name)}'"
+    try:
+        raw, _ = transformers.PreTrainedConfig.get_config_dict(folder)
+    except (OSError, ValueError) as error:
+        raise AttnvizError(f"The config.json of {named} is not readable ({in_one_line(error)}).") from error
+    architecture = raw.get("model_type")
+    if architecture not in CONFIG_MAPPING_NAMES:
+        if "auto_map" in raw:
+            raise AttnvizError(f"{named} needs Python code of its own, which is never run: pick a model built into transformers.")
+        raise AttnvizError(
+            f"{named} has the architecture '{in_one_line(architecture)}', which transformers {transformers.__version__} "
+            "does not know: pick another model, or a newer attnviz."
+        )
+    if architecture not in TEXT_MODELS:
+        raise AttnvizError(f"{named} is a {architecture} model, which does not read text: pick a text model.")
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise AttnvizError(f"The config.json of {named} does not describe a {architecture} model ({in_one_line(error)}).") from error
+    if config.is_encoder_decoder:
+        raise AttnvizError(f"{named} is an encoder-decoder ({architecture}); this version reads encoders and decoders only.")
+    return config
+
+
+def _read_tokenizer(folder: Path, name: str) -> Any:
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        usable = tokenizer.is_fast and len(tokenizer) > 0
+    except Exception:  # transformers raises all kinds here, from KeyError to the Rust library's own
+        usable = False
+    if not usable:
+        raise AttnvizError(f"'{in_one_line(name)}' has no tokenizer that can be read: put its tokenizer.json beside config.json.")
+    return tokenizer
+
+
+def _read_weights(folder: Path, name: str, config: Any, device: str) -> Any:
+    try:
+        module, report = transformers.AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        module = module.to(device)
+    except Exception as error:
+        message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."
+        raise explain_out_of_memory(error) or AttnvizError(message) from error
+    missing = [key for key in report["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise AttnvizError(
+            f"The weights of '{in_one_line(name)}' lack {len(missing)} tensors that a {config.model_type} model needs, "
+            f"such as {in_one_line(sorted(missing)[0])}: fetch the model again."
+        )
+    return module.eval().requires_grad_(False)
+
+
+def _token_limit(module: Any, tokenizer: Any) -> int | None:
+    """The smallest of what the tokenizer, the configuration and a learned position table allow."""
+    limits = [tokenizer.model_max_length]
+    limits += [getattr(module.config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    for path, part in module.named_modules():
+        if isinstance(part, torch.nn.Embedding) and "position" in path and part.padding_idx is not None:
+            limits.append(part.num_embeddings - part.padding_idx - 1)  # RoBERTa counts positions from there
+    known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < 10**9]
+    return min(known, default=None)

@@ -1,0 +1,113 @@
+"""Text to tokens as a person reads them: surface text, byte pieces joined, controls made visible."""
+
+import unicodedata
+from bisect import bisect
+from dataclasses import dataclass
+from typing import Any
+
+import regex
+
+from attnviz.errors import AttnvizError, in_one_line
+
+# A word: one Han character, letters and digits with inner apostrophes, or any other whole grapheme.
+WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+(?:['’][\w--\p{Han}]+)*|(?!\s)\X", regex.V1)
+VISIBLE = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\t": "⇥", "\n": "⏎", "\x7f": "␡"}
+JOINERS = "\u200c\u200d"
+
+
+@dataclass(frozen=True)
+class TokenizedText:
+    """A text as one model reads it; every tuple has one entry a token.
+
+    `inputs` is what the model takes (input_ids and the like, each a list of ints); the rest as in `traces.Trace`.
+    """
+
+    inputs: dict[str, list[int]]
+    tokens: tuple[str, ...]
+    pieces: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]
+    words: tuple[int | None, ...]
+    segments: tuple[int | None, ...]
+
+
+def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: int | None = None) -> TokenizedText:
+    """Tokens of a text, or of a pair, special tokens added as the model expects them.
+
+    Raises AttnvizError for text that nothing can be read from, and for more tokens than `limit`.
+    """
+    texts = [text] if text_pair is None else [text, text_pair]
+    for given in texts:
+        check_text(given)
+    encoding = tokenizer(
+        *texts,
+        truncation=False,
+        padding=False,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        verbose=False,
+    )
+    offsets = [(int(start), int(end)) for start, end in encoding.pop("offset_mapping")]
+    special = [bool(flag) for flag in encoding.pop("special_tokens_mask")]
+    if all(special):
+        raise AttnvizError(f"This model's tokenizer finds nothing to read in {in_one_line(repr(text), 40)}: try words.")
+    if limit is not None and len(special) > limit:
+        raise AttnvizError(
+            f"The text has {len(special):,} tokens and this model reads at most {limit:,}: shorten it by about "
+            f"{100 - 100 * limit // len(special)} %."
+        )
+    inputs = {name: list(values) for name, values in encoding.items()}
+    pieces = tuple(tokenizer.convert_ids_to_tokens(inputs["input_ids"]))
+    segments = tuple(None if is_special else part for is_special, part in zip(special, encoding.sequence_ids(0)))
+    starts = [[match.start() for match in WORD.finditer(given)] for given in texts]
+    tokens, words = [], []
+    for i, segment in enumerate(segments):
+        if segment is None:
+            tokens.append(_visible(pieces[i]))
+            words.append(None)
+            continue
+        tokens.append(_as_read(i, texts[segment], offsets, segments, pieces))
+        if inputs["input_ids"][i] == tokenizer.unk_token_id and tokens[-1] != pieces[i]:
+            tokens[-1] += f"→{pieces[i]}"
+        start, end = offsets[i]
+        start += len(texts[segment][start:end]) - len(texts[segment][start:end].lstrip())
+        words.append(max(0, bisect(starts[segment], start) - 1))
+    return TokenizedText(inputs, tuple(tokens), pieces, tuple(offsets), tuple(words), segments)
+
+
+def check_text(text: str) -> None:
+    """Raises AttnvizError for text that no model can read: empty, blank, with NUL, or not Unicode."""
+    if not text.strip():
+        raise AttnvizError("The text is empty: type a sentence.")
+    if "\0" in text:
+        raise AttnvizError("The text holds a NUL character, which tokenizers cannot read: remove it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AttnvizError(f"Character {error.start + 1} of the text is not Unicode: type or paste it again.") from None
+
+
+def _as_read(i, text, offsets, segments, pieces) -> str:
+    """The text under token i; tokens that share a character show it whole, with their part: 你 2/3."""
+    first = last = i
+    while first and segments[first - 1] == segments[i] and offsets[first - 1][1] > offsets[first][0]:
+        first -= 1
+    while last + 1 < len(offsets) and segments[last + 1] == segments[i] and offsets[last][1] > offsets[last + 1][0]:
+        last += 1
+    surface = _visible(text[offsets[first][0] : offsets[last][1]]) or _visible(pieces[i].replace("▁", " "))
+    return surface if first == last else f"{surface} {i - first + 1}/{last - first + 1}"
+
+
+def _visible(surface: str) -> str:
+    """Without the space that joins it to its neighbours; what cannot be seen is given a sign."""
+    surface = surface.strip(" ") or "␣" * len(surface)
+    alone = len(surface) == 1
+    shown = "".join(
+        VISIBLE.get(char) or (f"U+{ord(char):04X}" if _unseen(char, alone) else char) for char in surface
+    )
+    return f"◌{shown}" if shown and unicodedata.combining(shown[0]) else shown
+
+
+def _unseen(char: str, alone: bool) -> bool:
+    if char in JOINERS or "\U000e0020" <= char <= "\U000e007f":  # they hold an emoji or a word together
+        return alone
+    return unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cn", "Co")

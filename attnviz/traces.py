@@ -1,0 +1,128 @@
+"""One forward pass, kept as plain arrays. Weights are quadratic, so they are computed when somebody looks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from attnviz.core.attention import Stages, attention
+
+KINDS = ("encoder", "decoder", "cross")
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    """The address of one head; reads L5.H1, both counted from 0."""
+
+    kind: str
+    layer: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"L{self.layer}.H{self.head}"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerAttention:
+    """What one layer's attention was computed from.
+
+    q [heads, queries, d_k], k [kv_heads, keys, d_k], v [kv_heads, keys, d_v] are as they meet in the dot product:
+    rotary positions and the like are already in them. `scale` is the model's own. `mask` is None (all may look),
+    boolean or additive [1 or heads, queries, keys], `bias` likewise additive; layers share these arrays where the
+    model does. `softcap` and `sink` [heads] as in `core.attention.attention`.
+    """
+
+    kind: str
+    index: int
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    scale: float
+    mask: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    softcap: float | None = None
+    sink: np.ndarray | None = None
+
+    @property
+    def n_heads(self) -> int:
+        return self.q.shape[0]
+
+    def attention(self, head: int | None = None, rows: np.ndarray | None = None) -> Stages:
+        """All stages of every head [heads, queries, keys], or of one [queries, keys]; of the given query rows only."""
+        heads = slice(None) if head is None else slice(head, head + 1)
+        rows = slice(None) if rows is None else rows
+        group = self.n_heads // self.k.shape[0]
+        kv_heads = heads if head is None else slice(head // group, head // group + 1)
+
+        def part(extra: np.ndarray | None) -> np.ndarray | None:
+            return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, rows]
+
+        stages = attention(
+            self.q[heads][:, rows],
+            self.k[kv_heads],
+            self.v[kv_heads],
+            scale=self.scale,
+            mask=part(self.mask),
+            bias=part(self.bias),
+            softcap=self.softcap,
+            sink=None if self.sink is None else self.sink[heads],
+        )
+        return stages if head is None else Stages(**{name: value[0] for name, value in vars(stages).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A text as a model read it, and every layer's queries, keys and values.
+
+    `tokens` are as a person reads them; `pieces` are the tokenizer's own spelling. `offsets` are (start, end) in the
+    text, or in `text_pair` where `segments` says 1; `words` number the words of each text, None for special tokens.
+    """
+
+    model: str
+    revision: str
+    architecture: str
+    text: str
+    text_pair: str | None
+    tokens: tuple[str, ...]
+    pieces: tuple[str, ...]
+    token_ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    words: tuple[int | None, ...]
+    segments: tuple[int | None, ...]
+    layers: tuple[LayerAttention, ...]
+    seconds: float
+    decoder_tokens: tuple[str, ...] | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of layer there are, in reading order."""
+        return tuple(kind for kind in KINDS if any(layer.kind == kind for layer in self.layers))
+
+    def of_kind(self, kind: str | None = None) -> tuple[LayerAttention, ...]:
+        """The layers of one kind, in order; None stands for the first kind. Raises KeyError for a kind not there."""
+        kind = self.kinds[0] if kind is None else kind
+        if kind not in self.kinds:
+            raise KeyError(f"no {kind!r} layers; {self.model} has {', '.join(self.kinds)}")
+        return tuple(layer for layer in self.layers if layer.kind == kind)
+
+    def layer(self, index: int, kind: str | None = None) -> LayerAttention:
+        """Raises IndexError where there is no such layer."""
+        layers = self.of_kind(kind)
+        if not 0 <= index < len(layers):
+            raise IndexError(f"no layer {index}; {self.model} has layers 0 to {len(layers) - 1}")
+        return layers[index]
+
+    def attention(self, layer: int, head: int, kind: str | None = None) -> Stages:
+        """All stages of one head [queries, keys]. Raises IndexError where there is no such head."""
+        found = self.layer(layer, kind)
+        if not 0 <= head < found.n_heads:
+            raise IndexError(f"no head {head} in layer {layer}; it has heads 0 to {found.n_heads - 1}")
+        return found.attention(head)
+
+    def weights(self, layer: int, head: int, kind: str | None = None) -> np.ndarray:
+        """[queries, keys]; every row that may look anywhere sums to one (less the sink's share)."""
+        return self.attention(layer, head, kind).weights
+
+    def heads(self) -> Iterator[Head]:
+        """Every head, in the order of the layers."""
+        return (Head(layer.kind, layer.index, head) for layer in self.layers for head in range(layer.n_heads))

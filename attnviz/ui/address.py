@@ -1,0 +1,73 @@
+"""Everything that is chosen, as a query string and back: the address bar is the view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+VERSION = "1"
+LONGEST_TEXT = 4000  # characters; a longer text is not put into the address
+CHECKED_ON = ("text", "sentences")
+
+
+@dataclass(frozen=True)
+class View:
+    """One state of the app. An empty `model` stands for the first that can be loaded, an empty `kind` for the
+    model's first kind of layer; `checked_on` says what the certificate is for, `row` which token's row is followed
+    in the worked example."""
+
+    model: str = ""
+    text: str = "The cat sat on the mat"
+    kind: str = ""
+    layer: int = 0
+    head: int = 0
+    checked_on: str = "text"
+    row: int = 0
+    scaled: bool = False
+    causal: bool = False
+
+
+def write(view: View) -> dict[str, str]:
+    """Every choice and the version, so that a link keeps its meaning when a default changes."""
+    query = {"v": VERSION} | {field.name: _written(getattr(view, field.name)) for field in fields(View)}
+    if len(view.text) > LONGEST_TEXT:
+        del query["text"]
+    return query
+
+
+def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
+    """The view that a query string names, and a sentence on each part that could not be used."""
+    known = {field.name: field.default for field in fields(View)}
+    chosen: dict[str, object] = {}
+    notices = []
+    if query and query.get("v") not in (None, VERSION):
+        notices.append("This link was made by another version of attnviz; what it names was kept where it is known.")
+    for name, raw in query.items():
+        if name == "v":
+            continue
+        if name not in known:
+            notices.append(f"The link's part '{name[:40]}' is not known here and was left out.")
+            continue
+        try:
+            chosen[name] = _read(name, raw, known[name])
+        except ValueError:
+            notices.append(f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown.")
+    return View(**chosen), notices  # type: ignore[arg-type]
+
+
+def _written(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _read(name: str, raw: str, default: object) -> object:
+    if isinstance(default, bool):
+        if raw not in ("0", "1"):
+            raise ValueError(raw)
+        return raw == "1"
+    if isinstance(default, int):
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 6):
+            raise ValueError(raw)
+        return int(raw)
+    if name == "kind" and raw not in ("", "encoder", "decoder", "cross"):
+        raise ValueError(raw)
+    if name == "checked_on" and raw not in CHECKED_ON:
+        raise ValueError(raw)
+    return raw

@@ -1,0 +1,23 @@
+"""The certificate in words: one line beside every picture of a real model."""
+
+from typing import Any
+
+from attnviz.traces import Head
+
+
+def badge(place: Any, certificate: Any, head: Head) -> None:
+    """Fill a placeholder with the largest difference of this head, and of all heads."""
+    here = certificate.of(head).drift
+    rows = "64 sampled rows a head" if certificate.sampled else "every cell"
+    help_text = (
+        f"The model ran a second time with transformers' own eager attention, and its weights were compared with those "
+        f"drawn here, {rows}. Largest difference: {head} {here:.1e}, all heads {certificate.max_drift:.1e} "
+        f"(allowed {certificate.drift_tolerance:.0e})."
+    )
+    sampled = " · 64 rows a head" if certificate.sampled else ""
+    if certificate.passed:
+        text = f"recomputed · Δ {here:.1e} here, {certificate.max_drift:.1e} at most{sampled}"
+        place.badge(text, icon=":material/verified:", color="green", help=help_text)
+    else:
+        text = f"not certified · Δ {here:.1e} here, {certificate.max_drift:.1e} at most{sampled}"
+        place.badge(text, icon=":material/warning:", color="red", help=help_text)

@@ -1,0 +1,1 @@
+"""The proof: our attention against transformers' own, head by head."""

@@ -1,0 +1,261 @@
+"""The certificate: every head of a trace against a second, independent pass through transformers' eager attention.
+
+The second pass runs on a twin of the model that shares its tensors, so nothing is toggled on the model itself. Each
+layer is compared as it runs and let go. Three errors a head, the largest over the compared rows:
+
+    weight_error   our core on the twin's own q, k, v, mask and scale, against the weights that the twin computed
+    drift          the weights on screen, from our own pass, against the twin's: all differences end to end
+    output_error   the weighted sum of values from our core against the twin's, over the twin's largest |output|
+
+Rows that the mask leaves without any key are left out everywhere: eager attention spreads them over all keys.
+"""
+
+import copy
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from attnviz.capture.interface import AttentionCall, additive_to_boolean, eager_twin, watching_eager
+from attnviz.capture.tracing import read_text, run, to_numpy, trace
+from attnviz.core.attention import attention
+from attnviz.errors import AttnvizError
+from attnviz.models.loading import LoadedModel
+from attnviz.traces import Head, LayerAttention, Trace
+from attnviz.validation.sentences import SENTENCES
+
+TOLERANCE = 1e-5  # float32; weights are at most one, so this is absolute
+SMALLEST_DRIFT_GATE = 2e-5
+ALL_ROWS_UP_TO = 1024  # tokens; above it, this many query rows of each head are compared:
+SAMPLED_ROWS = 64
+
+_twins: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class HeadErrors:
+    """The largest differences of one head, as defined above."""
+
+    kind: str
+    layer: int
+    head: int
+    weight_error: float
+    drift: float
+    output_error: float
+
+    @property
+    def address(self) -> Head:
+        """Which head this is."""
+        return Head(self.kind, self.layer, self.head)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What the comparison found, the maximum over the texts; every head once."""
+
+    model: str
+    architecture: str
+    route: str
+    texts: int
+    n_layers: int
+    n_heads: int
+    max_weight_error: float
+    max_drift: float
+    max_output_error: float
+    max_row_sum_error: float
+    causal_leak: float | None  # the largest weight on a later token; None where layers look both ways
+    tolerance: float
+    drift_tolerance: float
+    passed: bool  # on every text, every error was within its gate
+    sampled: bool  # whether only some rows of a long text were compared
+    heads: tuple[HeadErrors, ...]
+
+    def of(self, head: Head) -> HeadErrors:
+        """The errors of one head. Raises KeyError where it was not compared."""
+        for errors in self.heads:
+            if errors.address == head:
+                return errors
+        raise KeyError(f"{head.kind} {head} was not compared")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON shape of `python -m attnviz validate MODEL --json`."""
+        keys = ("model", "architecture", "route", "texts", "n_layers", "n_heads", "max_weight_error", "max_drift",
+                "max_output_error", "max_row_sum_error", "causal_leak", "tolerance", "passed")  # fmt: skip
+        return {key: getattr(self, key) for key in keys} | {"heads": [asdict(errors) for errors in self.heads]}
+
+
+def validate(
+    model: LoadedModel, texts: Sequence[str] | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> Certificate:
+    """Certify every head of a model on some texts (None: ten built-in sentences).
+
+    `progress(texts done, texts in all)` is called after each. Raises AttnvizError for a text that cannot be traced.
+    """
+    texts = SENTENCES if texts is None else texts
+    if not texts:
+        raise AttnvizError("There is no text to validate on: give one, or leave the list out for the built-in sentences.")
+    certificates = []
+    for done, text in enumerate(texts, start=1):
+        certificates.append(certify(model, trace(model, text)))
+        if progress is not None:
+            progress(done, len(texts))
+    return _merged(certificates)
+
+
+def certify(model: LoadedModel, traced: Trace) -> Certificate:
+    """Compare one trace with transformers' eager attention on the same text. Shapes that differ raise ValueError."""
+    n_queries = len(traced.tokens)
+    rows = np.arange(n_queries)
+    if n_queries > ALL_ROWS_UP_TO:
+        rows = np.sort(np.random.default_rng(0).choice(n_queries, SAMPLED_ROWS, replace=False))
+    heads: list[HeadErrors] = []
+    row_sums: list[float] = []
+    leaks: list[float] = []
+
+    def compare(call: AttentionCall) -> None:
+        layer = traced.layers[len(row_sums)]
+        heads.extend(_compare_heads(layer, call, rows))
+        row_sum, leak = _check_rows(layer, rows)
+        row_sums.append(row_sum)
+        if leak is not None:
+            leaks.append(leak)
+
+    with model.lock:
+        read = read_text(model, traced.text, traced.text_pair)
+        twin = _twin(model.module)
+        with watching_eager(compare):
+            run(twin, read)
+        if len(row_sums) != len(traced.layers):
+            raise ValueError(f"the trace has {len(traced.layers)} layers, and eager attention ran in {len(row_sums)}")
+        weight_error, drift, output_error = (
+            _max(getattr(errors, name) for errors in heads) for name in ("weight_error", "drift", "output_error")
+        )
+        gate = SMALLEST_DRIFT_GATE
+        if drift > gate:  # is float32 itself that far from the truth here?
+            gate = max(gate, 10 * _float32_distance(model.module, read, rows))
+    return Certificate(
+        model=traced.model,
+        architecture=traced.architecture,
+        route="interface",
+        texts=1,
+        n_layers=len(traced.layers),
+        n_heads=max(layer.n_heads for layer in traced.layers),
+        max_weight_error=weight_error,
+        max_drift=drift,
+        max_output_error=output_error,
+        max_row_sum_error=_max(row_sums),
+        causal_leak=_max(leaks) if leaks else None,
+        tolerance=TOLERANCE,
+        drift_tolerance=gate,
+        passed=_max([weight_error, output_error, *row_sums]) <= TOLERANCE and drift <= gate and not any(leaks),
+        sampled=n_queries > ALL_ROWS_UP_TO,
+        heads=tuple(heads),
+    )
+
+
+def _compare_heads(layer: LayerAttention, call: AttentionCall, rows: np.ndarray) -> list[HeadErrors]:
+    theirs = to_numpy(call.weights[0])[:, rows]
+    their_output = to_numpy(call.output[0].transpose(0, 1))[:, rows]
+    shown = layer.attention(rows=rows).weights
+    ours = _core_on(call, rows)
+    if not shown.shape == theirs.shape == tuple(ours.weights.shape):
+        raise ValueError(f"layer {layer.index}: weights {shown.shape} on screen, {theirs.shape} in eager attention")
+    live = ~to_numpy(ours.dead_rows)
+    largest_output = float(np.abs(their_output).max()) or 1.0
+    return [
+        HeadErrors(
+            kind=layer.kind,
+            layer=layer.index,
+            head=head,
+            weight_error=_largest(to_numpy(ours.weights[head]) - theirs[head], live[head]),
+            drift=_largest(shown[head] - theirs[head], live[head]),
+            output_error=_largest(to_numpy(ours.output[head]) - their_output[head], live[head]) / largest_output,
+        )
+        for head in range(layer.n_heads)
+    ]
+
+
+def _core_on(call: AttentionCall, rows: np.ndarray):
+    """Our attention on the very tensors that the twin used, as torch computes it."""
+
+    def part(extra: torch.Tensor | None) -> torch.Tensor | None:
+        return None if extra is None else extra[0][:, rows]
+
+    return attention(
+        call.query[0][:, rows],
+        call.key[0],
+        call.value[0],
+        scale=call.scale,
+        mask=part(additive_to_boolean(call.mask, call.key.shape[-2])),
+        bias=part(call.bias),
+        softcap=call.softcap,
+        sink=None if call.sink is None else call.sink.reshape(-1),
+    )
+
+
+def _check_rows(layer: LayerAttention, rows: np.ndarray) -> tuple[float, float | None]:
+    """How far live rows are from summing to one, and the largest weight on a later token (None: may look ahead)."""
+    stages = layer.attention(rows=rows)
+    live = ~stages.dead_rows
+    off = np.abs(stages.weights.sum(axis=-1, dtype=np.float64) + stages.sink_share - 1)
+    row_sum = float(off[live].max(initial=0))
+    if layer.kind != "decoder":
+        return row_sum, None
+    n_keys = stages.weights.shape[-1]
+    later = np.arange(n_keys)[None, :] > rows[:, None] + (n_keys - layer.q.shape[1])
+    return row_sum, float(np.abs(stages.weights * later).max())
+
+
+def _largest(difference: np.ndarray, live: np.ndarray) -> float:
+    return float(np.abs(difference[live]).max(initial=0))
+
+
+def _float32_distance(module: Any, read: Any, rows: np.ndarray) -> float:
+    """The largest difference between eager weights in float32 and in float64: what float32 itself costs here."""
+    rows = rows[:: -(-len(rows) // SAMPLED_ROWS)]
+
+    def weights(twin: Any) -> list[np.ndarray]:
+        kept: list[np.ndarray] = []
+        with watching_eager(lambda call: kept.append(to_numpy(call.weights[0][:, rows]))):
+            run(twin, read)
+        return kept
+
+    single = weights(_twin(module))
+    double = weights(eager_twin(copy.deepcopy(module).double()))
+    return max(float(np.abs(a - b).max()) for a, b in zip(single, double))
+
+
+def _twin(module: Any) -> Any:
+    if module not in _twins:
+        _twins[module] = eager_twin(module)
+    return _twins[module]
+
+
+def _merged(certificates: list[Certificate]) -> Certificate:
+    """One certificate for several texts of one model: the largest of every error, head by head."""
+
+    def largest(of: Sequence[Any], *names: str) -> dict[str, float]:
+        return {name: _max(getattr(one, name) for one in of) for name in names}
+
+    leaks = [one.causal_leak for one in certificates if one.causal_leak is not None]
+    return replace(
+        certificates[0],
+        texts=len(certificates),
+        **largest(certificates, "max_weight_error", "max_drift", "max_output_error", "max_row_sum_error"),
+        **largest(certificates, "drift_tolerance"),
+        causal_leak=_max(leaks) if leaks else None,
+        sampled=any(one.sampled for one in certificates),
+        passed=all(one.passed for one in certificates),
+        heads=tuple(
+            replace(same[0], **largest(same, "weight_error", "drift", "output_error"))
+            for same in zip(*(one.heads for one in certificates), strict=True)
+        ),
+    )
+
+
+def _max(numbers: Iterable[float]) -> float:
+    """The largest; NaN if any is, so that it can never pass a gate."""
+    return float(np.max([*numbers]))

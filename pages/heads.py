@@ -1,0 +1,70 @@
+"""Every head of a model for one sentence, and the chosen head's weights beside the proof that they are the model's."""
+
+import streamlit as st
+
+from attnviz import figures
+from attnviz.errors import AttnvizError
+from attnviz.traces import Head
+from attnviz.ui import cache, pickers
+from attnviz.ui.certificates import badge
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.theme import theme
+
+trace = pickers.current_trace()
+kind = view().kind if view().kind in trace.kinds else trace.kinds[0]
+layers = trace.of_kind(kind)
+layer = min(view().layer, len(layers) - 1)
+head = min(view().head, layers[layer].n_heads - 1)
+choose(kind=kind, layer=layer, head=head)
+
+st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
+
+
+def open_clicked_head() -> None:
+    points = st.session_state.all_heads.selection.points
+    if points:
+        clicked_layer, clicked_head = points[0]["customdata"]
+        choose(layer=int(clicked_layer), head=int(clicked_head))
+
+
+left, right = st.columns([6, 5], gap="large")
+with left:
+    st.plotly_chart(
+        figures.all_heads(trace, kind, chosen=(layer, head), theme=theme()),
+        key="all_heads",
+        on_select=open_clicked_head,
+        selection_mode="points",
+        theme=None,
+        config={"displayModeBar": False},
+        alt=f"Attention weights of all {len(layers)} layers of heads as thumbnails; L{layer}.H{head} is chosen.",
+    )
+    st.caption("Each square is one head; click it to open it. Rows attend (queries), columns are attended to (keys).")
+with right:
+    pick_layer, pick_head, pick_kind = st.columns(3)
+    with pick_layer:
+        chosen_by(st.selectbox, "layer", "Layer", layer, options=range(len(layers)))
+    with pick_head:
+        chosen_by(st.selectbox, "head", "Head", head, options=range(layers[layer].n_heads))
+    if len(trace.kinds) > 1:
+        with pick_kind:
+            chosen_by(st.selectbox, "kind", "Kind", kind, options=trace.kinds)
+    certificate_line = st.empty()
+    certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
+    st.plotly_chart(
+        figures.heatmap(trace, layer, head, kind, theme=theme()),
+        key="heatmap",
+        theme=None,
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
+        alt=f"Attention weights of L{layer}.H{head} over {len(trace.tokens)} tokens: {' '.join(trace.tokens)[:300]}",
+    )
+    st.caption("Read along a row: where that token looks. Every row sums to 1.")
+
+try:
+    certificate = cache.certificate_of(trace.model, trace.revision, trace.text)
+    badge(certificate_line, certificate, Head(kind, layer, head))
+except AttnvizError as error:
+    certificate_line.empty()
+    show_error(error)
+except ValueError as error:
+    certificate_line.badge(plain(error), icon=":material/error:", color="red")

@@ -1,0 +1,99 @@
+"""The certificate: how far our recomputed attention is from the model's own, head by head."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from attnviz import figures
+from attnviz.errors import AttnvizError
+from attnviz.ui import cache, pickers
+from attnviz.ui.address import CHECKED_ON
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import chosen_by, view
+from attnviz.ui.theme import theme
+
+ERRORS = {
+    "drift": "End to end",
+    "weight_error": "Weights",
+    "output_error": "Output",
+}
+
+trace = pickers.current_trace()
+st.title("Is this the model's own attention?")
+chosen_by(
+    st.segmented_control, "checked_on", "Compared on", view().checked_on, options=CHECKED_ON, required=True,
+    format_func={"text": "your sentence", "sentences": "ten built-in sentences"}.get,
+)  # fmt: skip
+try:
+    if view().checked_on == "text":
+        with st.spinner("Running the model's own eager attention…"):
+            certificate = cache.certificate_of(trace.model, trace.revision, trace.text)
+    else:
+        certificate = cache.certificate_on_sentences(trace.model, trace.revision)
+except AttnvizError as error:
+    show_error(error)
+    st.stop()
+
+what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split('/')[-1])}"
+if certificate.passed:
+    st.success(f"Yes. All {what} agree with transformers' own attention.", icon=":material/verified:")
+else:
+    st.error(f"No. Of the {what}, some differ by more than rounding: do not trust these maps.", icon=":material/warning:")
+
+numbers = st.columns(5)
+numbers[0].metric("End to end", f"{certificate.max_drift:.1e}", help=f"Weights on screen against the model's own. Gate {certificate.drift_tolerance:.0e}.")
+numbers[1].metric("Weights", f"{certificate.max_weight_error:.1e}", help=f"Our attention on the model's own queries and keys. Gate {certificate.tolerance:.0e}.")
+numbers[2].metric("Output", f"{certificate.max_output_error:.1e}", help=f"The blend of values, over the largest output. Gate {certificate.tolerance:.0e}.")
+numbers[3].metric("Row sums", f"{certificate.max_row_sum_error:.1e}", help=f"How far a row is from summing to 1. Gate {certificate.tolerance:.0e}.")
+leak = certificate.causal_leak
+numbers[4].metric("Looks ahead", "allowed" if leak is None else f"{leak:.0e}", help="The largest weight on a later token. Gate 0 where the model is causal.")
+
+st.subheader("Head by head")
+shown = st.segmented_control("Difference", list(ERRORS), default="drift", format_func=ERRORS.get, required=True, label_visibility="collapsed")
+table = pd.DataFrame(
+    [
+        {"head": str(errors.address), "kind": errors.kind, **{name: getattr(errors, name) for name in ERRORS}}
+        for errors in certificate.heads
+    ]
+).sort_values(shown, ascending=False, ignore_index=True)
+gate = certificate.drift_tolerance if shown == "drift" else certificate.tolerance
+left, right = st.columns([3, 2], gap="large")
+with left:
+    for kind in trace.kinds:
+        layers = trace.of_kind(kind)
+        grid = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
+        for errors in certificate.heads:
+            if errors.kind == kind:
+                grid[errors.layer, errors.head] = getattr(errors, shown)
+        st.plotly_chart(
+            figures.certificate_grid(grid, gate, title=f"{ERRORS[shown]}: largest difference, {kind}", theme=theme()),
+            theme=None,
+            key=f"certificate_{kind}",
+            config={"displayModeBar": False},
+            alt=f"Largest difference of each {kind} head, at most {np.nanmax(grid):.1e}, gate {gate:.0e}.",
+        )
+with right:
+    st.caption("Worst head first")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=380,
+        column_config={name: st.column_config.NumberColumn(label, format="%.1e") for name, label in ERRORS.items()},
+    )
+
+with st.expander("How this is made", icon=":material/help:"):
+    st.markdown(
+        """
+The picture on the *Heads* page is computed by attnviz's own attention from the queries, keys, mask and scale that
+were recorded in one pass of the model. For this certificate the model runs **a second time**, on a twin that shares
+its tensors, with the attention code that transformers ships (“eager”). Nothing is switched on the model itself.
+
+- **End to end**: the weights drawn here against the twin's. The two passes multiply in a different order, so the last
+  digits differ; the gate is 2e-5 or ten times what 32-bit arithmetic itself costs in this model, whichever is larger.
+- **Weights, output**: our attention on the twin's own queries, keys and values, so that only our formula is tested.
+- **Row sums, looks ahead**: each row shares out exactly one; a causal model gives a later token no weight at all.
+
+Rows that a mask leaves without any key are left out. Above 1,024 tokens, 64 sampled rows of each head are compared.
+The same check runs on the command line: `python -m attnviz validate MODEL`.
+"""
+    )
