@@ -5,7 +5,7 @@ import streamlit as st
 from attnviz.ui import pickers, state
 from attnviz.ui.messages import show_notices
 
-st.set_page_config(page_title="attnviz", page_icon=":material/blur_on:", layout="wide")
+st.set_page_config(page_title="attnviz", page_icon=state.ICON, layout="wide")
 state.start()
 
 worked_example = st.Page("pages/worked_example.py", title="Worked example", icon=":material/calculate:", default=True)

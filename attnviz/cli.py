@@ -59,7 +59,11 @@ def _example(chosen: argparse.Namespace) -> int:
     steps = [("Q = K = V", example.Q), ("scores Q·Kᵀ", stages.scores)]
     steps += [("scaled by 1/√d_k", stages.scaled)] if chosen.scaled else []
     steps += [("masked", stages.masked)] if chosen.causal else []
-    for title, values in [*steps, ("weights, softmax of each row", stages.weights), ("output, weights·V", stages.output)]:
+    for title, values in [
+        *steps,
+        ("weights, softmax of each row", stages.weights),
+        ("output, weights·V", stages.output),
+    ]:
         print(title)
         for token, row in zip(example.tokens, values):
             print(f"  {token}  " + "  ".join(f"{value:8.4f}" for value in row))
@@ -108,7 +112,7 @@ def _validate(chosen: argparse.Namespace) -> int:
         _print_json(certificate.to_dict())
     else:
         leak = certificate.causal_leak
-        print(f"{certificate.model} ({certificate.architecture}), {len(certificate.heads)} heads, {certificate.texts} texts")
+        print(f"{certificate.model}: {len(certificate.heads)} heads on {certificate.texts} texts")
         print(f"  weights, same inputs     {certificate.max_weight_error:.1e}   gate {certificate.tolerance:.0e}")
         print(f"  weights, end to end      {certificate.max_drift:.1e}   gate {certificate.drift_tolerance:.0e}")
         print(f"  output, same inputs      {certificate.max_output_error:.1e}   gate {certificate.tolerance:.0e}")
@@ -167,11 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
     trace.add_argument("text", metavar="TEXT")
     trace.add_argument("--pair", metavar="TEXT", help="a second text, for models that read pairs")
-    trace.add_argument("--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed")
+    trace.add_argument(
+        "--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed"
+    )
 
     validate = command("validate", _validate, "compare every head with the model's own attention")
     validate.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
-    validate.add_argument("texts", metavar="TEXT", nargs="*", help="texts to compare on; without any, ten built-in ones")
+    validate.add_argument(
+        "texts", metavar="TEXT", nargs="*", help="texts to compare on; without any, ten built-in ones"
+    )
     validate.add_argument("--json", action="store_true", help=json_help)
     for added in (trace, validate):
         added.add_argument("--device", default="cpu", help="cpu, cuda or mps")

@@ -35,11 +35,15 @@ def write(trace: Trace, path: Path) -> None:
     """
     writers = {".npz": _write_npz, ".json": _write_json, ".csv": _write_csv, ".html": _write_html}
     if path.suffix not in writers:
-        raise AttnvizError(f"'{in_one_line(path)}' ends in none of {', '.join(FORMATS)}: name the file with one of them.")
+        raise AttnvizError(
+            f"'{in_one_line(path)}' ends in none of {', '.join(FORMATS)}: name the file with one of them."
+        )
     try:
         writers[path.suffix](trace, path)
     except OSError as error:
-        raise AttnvizError(f"'{in_one_line(path)}' cannot be written ({error.strerror}): choose another place.") from error
+        raise AttnvizError(
+            f"'{in_one_line(path)}' cannot be written ({error.strerror}): choose another place."
+        ) from error
 
 
 def _write_npz(trace: Trace, path: Path) -> None:
@@ -49,7 +53,7 @@ def _write_npz(trace: Trace, path: Path) -> None:
         arrays |= {f"{name}.weights": layer.attention().weights}
         arrays |= {f"{name}.q": layer.q, f"{name}.k": layer.k, f"{name}.v": layer.v}
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _write_json(trace: Trace, path: Path) -> None:
@@ -71,5 +75,7 @@ def _write_csv(trace: Trace, path: Path) -> None:
 def _write_html(trace: Trace, path: Path) -> None:
     """All heads in one picture, with Plotly's script inside, so that it opens without a network."""
     figure = figures.all_heads(trace, cells=64)
-    figure.update_layout(paper_bgcolor="#fcfbf7", title_text=f"All heads of {in_one_line(trace.model)}".replace("<", "&lt;"))
+    figure.update_layout(
+        paper_bgcolor="#fcfbf7", title_text=f"All heads of {in_one_line(trace.model)}".replace("<", "&lt;")
+    )
     path.write_text(figure.to_html(include_plotlyjs=True, full_html=True), encoding="utf-8")

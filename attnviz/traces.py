@@ -50,15 +50,15 @@ class LayerAttention:
     def attention(self, head: int | None = None, rows: np.ndarray | None = None) -> Stages:
         """All stages of every head [heads, queries, keys], or of one [queries, keys]; of the given query rows only."""
         heads = slice(None) if head is None else slice(head, head + 1)
-        rows = slice(None) if rows is None else rows
+        chosen = slice(None) if rows is None else rows
         group = self.n_heads // self.k.shape[0]
         kv_heads = heads if head is None else slice(head // group, head // group + 1)
 
         def part(extra: np.ndarray | None) -> np.ndarray | None:
-            return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, rows]
+            return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, chosen]
 
         stages = attention(
-            self.q[heads][:, rows],
+            self.q[heads][:, chosen],
             self.k[kv_heads],
             self.v[kv_heads],
             scale=self.scale,

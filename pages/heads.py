@@ -28,8 +28,9 @@ def open_clicked_head() -> None:
         choose(layer=int(clicked_layer), head=int(clicked_head))
 
 
-left, right = st.columns([6, 5], gap="large")
+left, right = st.columns(2, gap="large")
 with left:
+    st.caption("Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys).")
     st.plotly_chart(
         figures.all_heads(trace, kind, chosen=(layer, head), theme=theme()),
         key="all_heads",
@@ -39,7 +40,6 @@ with left:
         config={"displayModeBar": False},
         alt=f"Attention weights of all {len(layers)} layers of heads as thumbnails; L{layer}.H{head} is chosen.",
     )
-    st.caption("Each square is one head; click it to open it. Rows attend (queries), columns are attended to (keys).")
 with right:
     pick_layer, pick_head, pick_kind = st.columns(3)
     with pick_layer:
@@ -55,10 +55,12 @@ with right:
         figures.heatmap(trace, layer, head, kind, theme=theme()),
         key="heatmap",
         theme=None,
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
+        config={"displayModeBar": False},
         alt=f"Attention weights of L{layer}.H{head} over {len(trace.tokens)} tokens: {' '.join(trace.tokens)[:300]}",
     )
-    st.caption("Read along a row: where that token looks. Every row sums to 1.")
+    st.caption(
+        "Read along a row: where that token looks; every row sums to 1. Drag to zoom in, double-click to go back."
+    )
 
 try:
     certificate = cache.certificate_of(trace.model, trace.revision, trace.text)

@@ -38,18 +38,42 @@ what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split(
 if certificate.passed:
     st.success(f"Yes. All {what} agree with transformers' own attention.", icon=":material/verified:")
 else:
-    st.error(f"No. Of the {what}, some differ by more than rounding: do not trust these maps.", icon=":material/warning:")
+    st.error(
+        f"No. Of the {what}, some differ by more than rounding: do not trust these maps.", icon=":material/warning:"
+    )
 
 numbers = st.columns(5)
-numbers[0].metric("End to end", f"{certificate.max_drift:.1e}", help=f"Weights on screen against the model's own. Gate {certificate.drift_tolerance:.0e}.")
-numbers[1].metric("Weights", f"{certificate.max_weight_error:.1e}", help=f"Our attention on the model's own queries and keys. Gate {certificate.tolerance:.0e}.")
-numbers[2].metric("Output", f"{certificate.max_output_error:.1e}", help=f"The blend of values, over the largest output. Gate {certificate.tolerance:.0e}.")
-numbers[3].metric("Row sums", f"{certificate.max_row_sum_error:.1e}", help=f"How far a row is from summing to 1. Gate {certificate.tolerance:.0e}.")
+numbers[0].metric(
+    "End to end",
+    f"{certificate.max_drift:.1e}",
+    help=f"Weights on screen against the model's own. Gate {certificate.drift_tolerance:.0e}.",
+)
+numbers[1].metric(
+    "Weights",
+    f"{certificate.max_weight_error:.1e}",
+    help=f"Our attention on the model's own queries and keys. Gate {certificate.tolerance:.0e}.",
+)
+numbers[2].metric(
+    "Output",
+    f"{certificate.max_output_error:.1e}",
+    help=f"The blend of values, over the largest output. Gate {certificate.tolerance:.0e}.",
+)
+numbers[3].metric(
+    "Row sums",
+    f"{certificate.max_row_sum_error:.1e}",
+    help=f"How far a row is from summing to 1. Gate {certificate.tolerance:.0e}.",
+)
 leak = certificate.causal_leak
-numbers[4].metric("Looks ahead", "allowed" if leak is None else f"{leak:.0e}", help="The largest weight on a later token. Gate 0 where the model is causal.")
+numbers[4].metric(
+    "Looks ahead",
+    "allowed" if leak is None else f"{leak:.0e}",
+    help="The largest weight on a later token. Gate 0 where the model is causal.",
+)
 
 st.subheader("Head by head")
-shown = st.segmented_control("Difference", list(ERRORS), default="drift", format_func=ERRORS.get, required=True, label_visibility="collapsed")
+shown = st.segmented_control(
+    "Difference", list(ERRORS), default="drift", format_func=ERRORS.get, required=True, label_visibility="collapsed"
+)
 table = pd.DataFrame(
     [
         {"head": str(errors.address), "kind": errors.kind, **{name: getattr(errors, name) for name in ERRORS}}

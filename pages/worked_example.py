@@ -11,6 +11,7 @@ from attnviz.ui.theme import theme
 
 COLUMNS = ("d0", "d1")
 
+chosen = view()
 st.title("Attention on three words")
 st.markdown(
     "Each word asks a question (its **query**), offers itself (its **key**) and has something to give (its **value**). "
@@ -18,12 +19,12 @@ st.markdown(
 )
 pick_row, pick_scale, pick_mask = st.columns([2, 1, 1], vertical_alignment="bottom")
 with pick_scale:
-    chosen_by(st.toggle, "scaled", "Divide by √d_k", view().scaled, help="Real models do; the book's example does not.")
+    chosen_by(st.toggle, "scaled", "Divide by √d_k", chosen.scaled, help="Real models do; the book's example does not.")
 with pick_mask:
-    chosen_by(st.toggle, "causal", "No looking ahead", view().causal, help="The causal mask of language models.")
-example = worked_example(scaled=view().scaled, causal=view().causal)
+    chosen_by(st.toggle, "causal", "No looking ahead", chosen.causal, help="The causal mask of language models.")
+example = worked_example(scaled=chosen.scaled, causal=chosen.causal)
 stages, tokens = example.stages, example.tokens
-row = min(view().row, len(tokens) - 1)
+row = min(chosen.row, len(tokens) - 1)
 with pick_row:
     chosen_by(
         st.segmented_control, "row", "Follow the row of", row, options=range(len(tokens)),
@@ -38,16 +39,17 @@ def draw(place, name: str, values: np.ndarray, columns: tuple[str, ...], title: 
             key=name,
             theme=None,
             config={"displayModeBar": False},
-            alt=f"{title}: " + "; ".join(f"{token} {np.round(line, 4).tolist()}" for token, line in zip(tokens, values)),
+            alt=f"{title}: "
+            + "; ".join(f"{token} {np.round(line, 4).tolist()}" for token, line in zip(tokens, values)),
         )
         st.caption(says)
 
 
 steps = [("vectors", example.Q, COLUMNS, "Q = K = V", "One row a word: its two numbers."),
-         ("scores", stages.scores, tokens, "Scores  Q·Kᵀ", "Each query times each key: how well they match.")]  # fmt: skip
-if view().scaled:
+         ("scores", stages.scores, tokens, "Scores  Q·Kᵀ", "Each query times each key: how they match.")]  # fmt: skip
+if chosen.scaled:
     steps.append(("scaled", stages.scaled, tokens, "Scaled  ÷ √2", "Smaller scores, softer shares."))
-if view().causal:
+if chosen.causal:
     steps.append(("masked", stages.masked, tokens, "Masked", "What comes later is out of reach: −∞."))
 steps += [("weights", stages.weights, tokens, "Weights  softmax", "e to each score, shared out: every row sums to 1."),
           ("output", stages.output, COLUMNS, "Output  weights·V", "Each word's blend of all values.")]  # fmt: skip
@@ -90,5 +92,14 @@ labels = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
 figures_printed = np.hstack([PRINTED_WEIGHTS, PRINTED_OUTPUT])
 figures_exact = np.hstack([exact.weights, exact.output])
 off = ~np.isclose(np.round(figures_exact, 2), figures_printed)
-draw(book, "printed", figures_printed, labels, "As printed", "Framed: not the exact number to two digits.", digits=2, flagged=off)
+draw(
+    book,
+    "printed",
+    figures_printed,
+    labels,
+    "As printed",
+    "Framed: not the exact number to two digits.",
+    digits=2,
+    flagged=off,
+)
 draw(ours, "exact", figures_exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)

@@ -18,7 +18,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask
 
 from attnviz.core.attention import attention
-from attnviz.errors import AttnvizError, in_one_line
+from attnviz.errors import AttnvizError
 
 IMPLEMENTATION = "attnviz"
 # Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
@@ -32,8 +32,7 @@ class AttentionCall:
     """One call of a layer's attention, as torch tensors on the model's device, with their batch axis.
 
     query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
-    `is_causal` says that the layer looks backwards only. `output` [batch, queries, heads, d_v] and `weights`
-    [batch, heads, queries, keys] are set where transformers computed them (the eager twin).
+    `is_causal` says that the layer looks backwards only.
     """
 
     query: torch.Tensor
@@ -45,13 +44,12 @@ class AttentionCall:
     softcap: float | None
     sink: torch.Tensor | None
     is_causal: bool
-    output: torch.Tensor | None = None
-    weights: torch.Tensor | None = None
 
 
 Watcher = Callable[[AttentionCall], None]
+EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
 _recorder: ContextVar[Watcher | None] = ContextVar("attnviz_recorder", default=None)
-_eager_watcher: ContextVar[Watcher | None] = ContextVar("attnviz_eager_watcher", default=None)
+_eager_watcher: ContextVar[EagerWatcher | None] = ContextVar("attnviz_eager_watcher", default=None)
 
 
 @contextmanager
@@ -65,8 +63,11 @@ def recording(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
-def watching_eager(watcher: Watcher) -> Iterator[None]:
-    """Give each call of transformers' own eager attention, in this thread, to `watcher`, results included."""
+def watching_eager(watcher: EagerWatcher) -> Iterator[None]:
+    """Give each call of transformers' own eager attention, in this thread, to `watcher(call, output, weights)`.
+
+    output [batch, queries, heads, d_v], weights [batch, heads, queries, keys].
+    """
     token = _eager_watcher.set(watcher)
     try:
         yield
@@ -163,8 +164,7 @@ def _watched_interface(self, attn_implementation, default):
 
     def watched(module, query, key, value, attention_mask=None, **options):
         output, weights = chosen(module, query, key, value, attention_mask, **options)
-        call = _call(module, query, key, value, attention_mask, **options)
-        watcher(AttentionCall(**{**vars(call), "output": output, "weights": weights}))
+        watcher(_call(module, query, key, value, attention_mask, **options), output, weights)
         return output, weights
 
     return watched
@@ -175,4 +175,4 @@ AttentionMaskInterface.register(IMPLEMENTATION, eager_mask)  # without it every 
 # Eager functions are not registered anywhere: a model passes its own as the default of this look-up. Outside
 # `watching_eager` the look-up is the original one.
 _get_interface = AttentionInterface.get_interface
-AttentionInterface.get_interface = _watched_interface
+AttentionInterface.get_interface = _watched_interface  # type: ignore[method-assign]

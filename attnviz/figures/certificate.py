@@ -34,7 +34,11 @@ def certificate_grid(errors: np.ndarray, gate: float, *, title: str, theme: str 
         x=heads, y=layers, mode="markers", hoverinfo="skip",
         marker={"symbol": "x", "size": 12, "color": colours.alarm, "line": {"width": 0}},
     )  # fmt: skip
-    figure.update_xaxes(title="head", dtick=-(-n_heads // 24), tick0=0, tickformat="d", ticks="", range=[-0.5, n_heads - 0.5])
-    figure.update_yaxes(title="layer", dtick=-(-n_layers // 24), tick0=0, tickformat="d", ticks="", range=[n_layers - 0.5, -0.5])
+    figure.update_xaxes(
+        title="head", dtick=-(-n_heads // 24), tick0=0, tickformat="d", ticks="", range=[-0.5, n_heads - 0.5]
+    )
+    figure.update_yaxes(
+        title="layer", dtick=-(-n_layers // 24), tick0=0, tickformat="d", ticks="", range=[n_layers - 0.5, -0.5]
+    )
     height = max(220, min(44, 900 // n_layers) * n_layers + 110)
     return styled(figure, theme, height=height, margin={"l": 50, "r": 80, "t": 44, "b": 48}, title=title)

@@ -9,7 +9,8 @@ from attnviz.figures.theme import THEMES, shortened, styled, token_labels
 from attnviz.traces import Trace
 
 THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
-GRID_WIDTH = 560  # pixels that the grid is drawn for
+SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 255 is all slashes, which JSON escapes
+GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
 def heatmap(
@@ -32,12 +33,13 @@ def heatmap(
             xgap=1 if len(keys) <= 64 else 0,
             ygap=1 if len(keys) <= 64 else 0,
             hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
-            colorbar={"title": {"text": "weight ", "side": "top"}, "orientation": "h", "thickness": 8, "len": 120,
+            colorbar={"title": {"text": "weight", "side": "top", "font": {"size": 12}}, "tickfont": {"size": 11},
+                      "orientation": "h", "thickness": 8, "len": 120,
                       "lenmode": "pixels", "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container",
                       "yanchor": "top", "ypad": 2, "tickvals": [0, 0.5, 1]},
         )
     )  # fmt: skip
-    side = 430
+    side = 400
     step = -(-len(keys) // 48)
     figure.update_xaxes(
         side="top", tickangle=-60, ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(keys),
@@ -69,13 +71,18 @@ def all_heads(
     side = thumbnails[0].shape[-1]
     gap = max(1, round(side / 12))
     pitch = side + gap
-    mosaic = np.full((n_layers * pitch - gap, n_heads * pitch - gap), 255, dtype=np.uint8)  # 255: transparent
+    mosaic = np.full((n_layers * pitch - gap, n_heads * pitch - gap), GAP, dtype=np.uint8)
     for row, layer in enumerate(thumbnails):
         for column, weights in enumerate(layer):
-            mosaic[row * pitch : row * pitch + side, column * pitch : column * pitch + side] = np.rint(weights * 250)
+            mosaic[row * pitch : row * pitch + side, column * pitch : column * pitch + side] = np.rint(weights * SHADES)
     figure = go.Figure(
         go.Heatmap(
-            z=mosaic, zmin=0, zmax=255, colorscale=THEMES[theme].ink_scale(top=250 / 255), showscale=False, hoverinfo="skip"
+            z=mosaic,
+            zmin=0,
+            zmax=GAP,
+            colorscale=THEMES[theme].ink_scale(top=SHADES / GAP),
+            showscale=False,
+            hoverinfo="skip",
         )
     )
     addresses = [(layer, head) for layer in range(n_layers) for head in range(len(thumbnails[layer]))]
@@ -92,11 +99,11 @@ def all_heads(
         hovertemplate="L%{customdata[0]}.H%{customdata[1]}<extra></extra>",
     )
     if chosen is not None:
-        layer, head = chosen
+        chosen_layer, chosen_head = chosen
         frame = gap / 2 + 0.5
         figure.add_shape(
-            type="rect", x0=head * pitch - frame, x1=head * pitch + side - 1 + frame,
-            y0=layer * pitch - frame, y1=layer * pitch + side - 1 + frame,
+            type="rect", x0=chosen_head * pitch - frame, x1=chosen_head * pitch + side - 1 + frame,
+            y0=chosen_layer * pitch - frame, y1=chosen_layer * pitch + side - 1 + frame,
             line={"color": THEMES[theme].alarm, "width": 2}, fillcolor="rgba(0,0,0,0)",
         )  # fmt: skip
     every = -(-n_heads // 24)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+FONT = "'Source Sans', 'Segoe UI', system-ui, sans-serif"  # the first comes with Streamlit's own pages
 STOPS = (0, 0.08, 0.3, 0.6, 0.85, 1)
 
 
@@ -43,10 +44,11 @@ def styled(figure: go.Figure, theme: str, *, height: int, margin: dict[str, int]
                "yanchor": "top", "pad": {"t": 4}, "font": {"size": 17, "weight": 650}},
         height=height,
         margin=margin,
-        font={"family": "'Source Sans', 'Segoe UI', system-ui, sans-serif", "size": 13, "color": colours.text},
+        font={"family": FONT, "size": 13, "color": colours.text},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        hoverlabel={"bgcolor": colours.page, "bordercolor": colours.faint, "font": {"color": colours.text, "size": 13}},
+        hoverlabel={"bgcolor": colours.page, "bordercolor": colours.faint,
+                    "font": {"family": FONT, "color": colours.text, "size": 14}},
         showlegend=False,
         dragmode="zoom",
     )  # fmt: skip

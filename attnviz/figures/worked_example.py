@@ -38,13 +38,13 @@ def matrix(
             hovertemplate="%{y}, %{x}: %{customdata:.6f}<extra></extra>",
         )
     )
-    dark_ink = theme == "dark"
+    on_strong = "#ffffff" if theme == "light" else "#0b0e14"
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
-            strong = share[i, j] > 0.75
+            strong = share[i, j] > 0.7
             figure.add_annotation(
                 x=j, y=i, showarrow=False, text=_number(values[i, j], digits),
-                font={"size": 15, "color": "#ffffff" if strong and not dark_ink else colours.text},
+                font={"size": 15, "color": on_strong if strong else colours.text},
             )  # fmt: skip
             if flagged is not None and flagged[i, j]:
                 figure.add_shape(type="rect", x0=j - 0.46, x1=j + 0.46, y0=i - 0.44, y1=i + 0.44,

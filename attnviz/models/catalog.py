@@ -102,7 +102,7 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str = "local"
     weights = [file for file in files if file.suffix == ".safetensors"]
     if reason is None and not weights:
         reason = (
-            "its weights are pickle files, which can run code when opened and are never loaded: convert them to safetensors"
+            "its weights are pickle files, which can run code and are never opened: convert them to safetensors"
             if any(file.suffix in PICKLES for file in files)
             else "no weights in it: put model.safetensors beside config.json"
         )

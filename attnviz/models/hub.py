@@ -23,7 +23,7 @@ from attnviz.models.catalog import PICKLES, readable_size
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 OTHERS = ("config.json", "model.safetensors.index.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
           "vocab.*", "merges.txt", "*.model")  # fmt: skip
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Progress = Callable[[int, int], object]  # bytes done, bytes in all
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def plan_download(name: str) -> Download:
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     weights = [file for file in sizes if any(fnmatch.fnmatch(file, pattern) for pattern in WEIGHTS)]
     if "config.json" not in sizes:
-        raise AttnvizError(f"{_named(name)} on the hub has no config.json, so it is no transformers model: pick another.")
+        raise AttnvizError(
+            f"{_named(name)} on the hub has no config.json, so it is no transformers model: pick another."
+        )
     if not weights:
         found = any(file.endswith(PICKLES) for file in sizes)
         raise AttnvizError(
@@ -92,15 +94,21 @@ def _named(name: str) -> str:
 def _explained(name: str, error: Exception) -> AttnvizError:
     named = _named(name)
     if isinstance(error, HFValidationError):
-        return AttnvizError(f"{named} is neither a folder here nor a hub id: give a folder, or an id like 'owner/model'.")
+        return AttnvizError(
+            f"{named} is neither a folder here nor a hub id: give a folder, or an id like 'owner/model'."
+        )
     if isinstance(error, GatedRepoError):
         return AttnvizError(
             f"{named} is gated: accept its terms on its hub page, log in with 'hf auth login', then try again."
         )
     if isinstance(error, RepositoryNotFoundError):
-        return AttnvizError(f"{named} is not on this machine, and the hub knows no such public model: check the spelling.")
+        return AttnvizError(
+            f"{named} is not on this machine, and the hub knows no such public model: check the spelling."
+        )
     if isinstance(error, OfflineModeIsEnabled):
-        return AttnvizError(f"{named} is not on this machine, and HF_HUB_OFFLINE keeps the hub out: unset it, or give a folder.")
+        return AttnvizError(
+            f"{named} is not on this machine, and HF_HUB_OFFLINE keeps the hub out: unset it, or give a folder."
+        )
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code if error.response is not None else "an error"
         return AttnvizError(f"The hub answered {status} for {named}: try again later, or give a folder.")

@@ -76,7 +76,9 @@ def explain_out_of_memory(error: Exception) -> AttnvizError | None:
     """What to say where torch or Python ran out of memory; None for any other error."""
     text = str(error).lower()
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(phrase in text for phrase in OUT_OF_MEMORY):
-        return AttnvizError("There is not enough memory for this: close other programs, or take a smaller model or text.")
+        return AttnvizError(
+            "There is not enough memory for this: close other programs, or take a smaller model or text."
+        )
     return None
 
 
@@ -97,19 +99,25 @@ def _read_config(folder: Path, name: str) -> Any:
     architecture = raw.get("model_type")
     if architecture not in CONFIG_MAPPING_NAMES:
         if "auto_map" in raw:
-            raise AttnvizError(f"{named} needs Python code of its own, which is never run: pick a model built into transformers.")
+            raise AttnvizError(
+                f"{named} needs Python code of its own, which is never run: pick a model built into transformers."
+            )
         raise AttnvizError(
-            f"{named} has the architecture '{in_one_line(architecture)}', which transformers {transformers.__version__} "
-            "does not know: pick another model, or a newer attnviz."
+            f"{named} has the architecture '{in_one_line(architecture)}', unknown to transformers "
+            f"{transformers.__version__}: pick another model, or a newer attnviz."
         )
     if architecture not in TEXT_MODELS:
         raise AttnvizError(f"{named} is a {architecture} model, which does not read text: pick a text model.")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
-        raise AttnvizError(f"The config.json of {named} does not describe a {architecture} model ({in_one_line(error)}).") from error
+        raise AttnvizError(
+            f"The config.json of {named} does not describe a {architecture} model ({in_one_line(error)})."
+        ) from error
     if config.is_encoder_decoder:
-        raise AttnvizError(f"{named} is an encoder-decoder ({architecture}); this version reads encoders and decoders only.")
+        raise AttnvizError(
+            f"{named} is an encoder-decoder ({architecture}); this version reads encoders and decoders only."
+        )
     return config
 
 
@@ -120,7 +128,9 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
     except Exception:  # transformers raises all kinds here, from KeyError to the Rust library's own
         usable = False
     if not usable:
-        raise AttnvizError(f"'{in_one_line(name)}' has no tokenizer that can be read: put its tokenizer.json beside config.json.")
+        raise AttnvizError(
+            f"'{in_one_line(name)}' has no tokenizer that can be read: put its tokenizer.json beside config.json."
+        )
     return tokenizer
 
 

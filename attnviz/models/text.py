@@ -59,7 +59,8 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
     pieces = tuple(tokenizer.convert_ids_to_tokens(inputs["input_ids"]))
     segments = tuple(None if is_special else part for is_special, part in zip(special, encoding.sequence_ids(0)))
     starts = [[match.start() for match in WORD.finditer(given)] for given in texts]
-    tokens, words = [], []
+    tokens: list[str] = []
+    words: list[int | None] = []
     for i, segment in enumerate(segments):
         if segment is None:
             tokens.append(_visible(pieces[i]))
@@ -101,9 +102,7 @@ def _visible(surface: str) -> str:
     """Without the space that joins it to its neighbours; what cannot be seen is given a sign."""
     surface = surface.strip(" ") or "␣" * len(surface)
     alone = len(surface) == 1
-    shown = "".join(
-        VISIBLE.get(char) or (f"U+{ord(char):04X}" if _unseen(char, alone) else char) for char in surface
-    )
+    shown = "".join(VISIBLE.get(char) or (f"U+{ord(char):04X}" if _unseen(char, alone) else char) for char in surface)
     return f"◌{shown}" if shown and unicodedata.combining(shown[0]) else shown
 
 

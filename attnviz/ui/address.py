@@ -49,7 +49,9 @@ def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
         try:
             chosen[name] = _read(name, raw, known[name])
         except ValueError:
-            notices.append(f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown.")
+            notices.append(
+                f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown."
+            )
     return View(**chosen), notices  # type: ignore[arg-type]
 
 

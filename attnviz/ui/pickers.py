@@ -4,7 +4,7 @@ import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.models import hub
-from attnviz.models.catalog import SUGGESTED, ModelEntry, locate, readable_size
+from attnviz.models.catalog import SUGGESTED, ModelEntry, find_model, locate, readable_size
 from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
@@ -13,15 +13,21 @@ from attnviz.ui.state import choose, chosen_by, view
 
 def model_and_text() -> None:
     """The sidebar: a model that is here, or any other by folder or hub id, and the sentence."""
-    entries = {entry.name: entry for entry in cache.models() if entry.loadable}
+    entries: dict[str, ModelEntry | None] = {entry.name: entry for entry in cache.models() if entry.loadable}
     if not view().model and entries:
         choose(model=next(iter(entries)))
     names = list(entries)
     if view().model and view().model not in entries:
         names.append(view().model)
+        entries |= {view().model: find_model(view().model)}
     if names:
         chosen_by(
-            st.selectbox, "model", "Model", view().model, options=names, format_func=lambda name: _named(entries.get(name), name)
+            st.selectbox,
+            "model",
+            "Model",
+            view().model,
+            options=names,
+            format_func=lambda name: _named(entries.get(name), name),
         )
         _other_model()
     chosen_by(st.text_area, "text", "Sentence", view().text, height=110)
@@ -56,8 +62,9 @@ def _invite() -> None:
     """No model is on this machine: one sentence, one button, and the folder box."""
     name, n_bytes = next(iter(SUGGESTED.items()))
     st.subheader("No model is on this machine yet")
-    st.write(f"A small one, {plain(name.split('/')[-1])} (6 layers × 12 heads), is {readable_size(n_bytes)} on the Hugging Face hub.")
-    if st.button(f"Fetch it ({readable_size(n_bytes)})", type="primary", icon=":material/download:"):
+    short, size = plain(name.split("/")[-1]), readable_size(n_bytes)
+    st.write(f"A small one, {short} (6 layers × 12 heads), is {size} on the Hugging Face hub.")
+    if st.button(f"Fetch it ({size})", type="primary", icon=":material/download:"):
         try:
             _fetch(hub.plan_download(name))
         except AttnvizError as error:
@@ -67,7 +74,9 @@ def _invite() -> None:
 
 def _offer_download(download: hub.Download) -> None:
     st.subheader(f"{plain(download.name)} is on the hub")
-    st.write(f"It is not on this machine yet. Its {len(download.files)} files are {download.size}; no code comes with them.")
+    st.write(
+        f"It is not on this machine yet. Its {len(download.files)} files are {download.size}; no code comes with them."
+    )
     if st.button(f"Fetch it ({download.size})", type="primary", icon=":material/download:"):
         _fetch(download)
 

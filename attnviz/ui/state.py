@@ -1,6 +1,8 @@
 """The view of this session: read from the address once, changed by choices, written back after each run."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -8,15 +10,26 @@ import streamlit as st
 from attnviz.ui import address
 from attnviz.ui.address import View
 
+APP = Path(__file__).parents[2] / "app.py"
+ICON = Path(__file__).with_name("icon.svg")
+
 
 def start() -> None:
-    """Call first in every run: a new session takes its view from the address."""
+    """app.py calls this first: a new session takes its view from the address."""
     if "view" not in st.session_state:
         st.session_state.view, st.session_state.notices = address.read(st.query_params.to_dict())
+    st.session_state.inside_app = True
 
 
 def view() -> View:
-    """What is chosen now."""
+    """What is chosen now. A page asks for it before it draws anything.
+
+    Because there is a folder `pages`, Streamlit runs a page alone, without app.py, when it is the first thing that a
+    fresh server is asked for (by a link that somebody was sent). Then app.py is run here in its place.
+    """
+    if not st.session_state.get("inside_app"):
+        runpy.run_path(str(APP))
+        st.stop()
     return st.session_state.view
 
 
@@ -26,8 +39,9 @@ def choose(**changes: Any) -> None:
 
 
 def finish() -> None:
-    """Call last in every run: the address shows the view, so that it can be copied and sent."""
-    st.query_params.from_dict(address.write(view()))
+    """app.py calls this last: the address shows the view, so that it can be copied and sent."""
+    st.session_state.inside_app = False
+    st.query_params.from_dict(address.write(st.session_state.view))
 
 
 def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -> Any:

@@ -88,7 +88,7 @@ class Certificate:
 
 
 def validate(
-    model: LoadedModel, texts: Sequence[str] | None = None, *, progress: Callable[[int, int], None] | None = None
+    model: LoadedModel, texts: Sequence[str] | None = None, *, progress: Callable[[int, int], object] | None = None
 ) -> Certificate:
     """Certify every head of a model on some texts (None: ten built-in sentences).
 
@@ -96,7 +96,9 @@ def validate(
     """
     texts = SENTENCES if texts is None else texts
     if not texts:
-        raise AttnvizError("There is no text to validate on: give one, or leave the list out for the built-in sentences.")
+        raise AttnvizError(
+            "There is no text to validate on: give one, or leave the list out for the built-in sentences."
+        )
     certificates = []
     for done, text in enumerate(texts, start=1):
         certificates.append(certify(model, trace(model, text)))
@@ -115,9 +117,9 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
     row_sums: list[float] = []
     leaks: list[float] = []
 
-    def compare(call: AttentionCall) -> None:
+    def compare(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
         layer = traced.layers[len(row_sums)]
-        heads.extend(_compare_heads(layer, call, rows))
+        heads.extend(_compare_heads(layer, call, to_numpy(output[0]), to_numpy(weights[0]), rows))
         row_sum, leak = _check_rows(layer, rows)
         row_sums.append(row_sum)
         if leak is not None:
@@ -156,9 +158,12 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
     )
 
 
-def _compare_heads(layer: LayerAttention, call: AttentionCall, rows: np.ndarray) -> list[HeadErrors]:
-    theirs = to_numpy(call.weights[0])[:, rows]
-    their_output = to_numpy(call.output[0].transpose(0, 1))[:, rows]
+def _compare_heads(
+    layer: LayerAttention, call: AttentionCall, output: np.ndarray, weights: np.ndarray, rows: np.ndarray
+) -> list[HeadErrors]:
+    """output [queries, heads, d_v] and weights [heads, queries, keys] are what eager attention made of the call."""
+    theirs = weights[:, rows]
+    their_output = output.swapaxes(0, 1)[:, rows]
     shown = layer.attention(rows=rows).weights
     ours = _core_on(call, rows)
     if not shown.shape == theirs.shape == tuple(ours.weights.shape):
@@ -219,7 +224,7 @@ def _float32_distance(module: Any, read: Any, rows: np.ndarray) -> float:
 
     def weights(twin: Any) -> list[np.ndarray]:
         kept: list[np.ndarray] = []
-        with watching_eager(lambda call: kept.append(to_numpy(call.weights[0][:, rows]))):
+        with watching_eager(lambda call, output, weights: kept.append(to_numpy(weights[0][:, rows]))):
             run(twin, read)
         return kept
 
@@ -237,7 +242,7 @@ def _twin(module: Any) -> Any:
 def _merged(certificates: list[Certificate]) -> Certificate:
     """One certificate for several texts of one model: the largest of every error, head by head."""
 
-    def largest(of: Sequence[Any], *names: str) -> dict[str, float]:
+    def largest(of: Sequence[Any], *names: str) -> dict[str, Any]:
         return {name: _max(getattr(one, name) for one in of) for name in names}
 
     leaks = [one.causal_leak for one in certificates if one.causal_leak is not None]

