@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the check failed, 2 the request cannot be served (one line
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -19,6 +20,9 @@ from attnviz.errors import AttnvizError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # tokens of any script, whatever the terminal's locale
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         chosen = _parser().parse_args(arguments)
         return chosen.run(chosen)

@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,14 @@ def test_html_holds_the_picture_and_opens_without_a_network(traced, tmp_path):
             top, left = layer.index * pitch, head * pitch
             shown = mosaic[top : top + n, left : left + n] / SHADES
             np.testing.assert_allclose(shown, weights[head], atol=0.5 / SHADES + 1e-6)
+
+
+def test_csv_keeps_a_weight_of_zero_that_is_not_masked(traced, tmp_path):
+    """'May not look' and 'looked, and found nothing' are different things."""
+    sharp = replace(traced, layers=tuple(replace(layer, scale=1e4) for layer in traced.layers))
+    rows = written(sharp, tmp_path, ".csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(rows) == sum(int((~np.isneginf(layer.attention().masked)).sum()) for layer in sharp.layers)
+    assert any(row.endswith(",0.0") for row in rows)
 
 
 @pytest.mark.parametrize("name", ["it", "it.txt", "it.NPZ.zip", "it.pickle", ".npz"])

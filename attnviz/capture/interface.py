@@ -126,7 +126,9 @@ def _call(module, query, key, value, attention_mask, scaling=None, **options) ->
         raise AttnvizError(f"{type(module).__name__} does not say how it scales its scores, and a guess would not do.")
     if query.shape[-2] > 1 and attention_mask is None and _is_causal(module, options):
         raise AttnvizError(f"{type(module).__name__} is causal and came without its mask: the map would be wrong.")
-    return AttentionCall(query, key, value, attention_mask, scaling, bias, softcap, sink, _is_causal(module, options))
+    return AttentionCall(
+        query, key, value, attention_mask, float(scaling), bias, softcap, sink, _is_causal(module, options)
+    )
 
 
 def _is_causal(module, options) -> bool:

@@ -32,6 +32,8 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None) -> Trace:
         return masks[id(tensor)][1]
 
     def keep(call: AttentionCall) -> None:
+        if not all(bool(torch.isfinite(part).all()) for part in (call.query, call.key, call.value)):
+            raise AttnvizError(f"{model.name} computes NaN or infinity here: its weights are damaged, fetch it again.")
         kind = "decoder" if call.is_causal else "encoder"
         layers.append(
             LayerAttention(
@@ -76,6 +78,8 @@ def read_text(model: LoadedModel, text: str, text_pair: str | None = None) -> To
     """The text as this model reads it. Raises AttnvizError for a text, or a pair, that it cannot read."""
     with model.lock:  # a fast tokenizer is not to be used from two threads at once
         read = tokenize(model.tokenizer, text, text_pair, limit=model.limit)
+    if max(read.inputs["input_ids"]) >= model.module.get_input_embeddings().num_embeddings:
+        raise AttnvizError(f"The tokenizer of {model.name} knows more tokens than its weights: fetch the model again.")
     if text_pair is not None and read.segments[read.segments.index(1) - 1] is not None:  # nothing parts the two
         raise AttnvizError(f"{model.name} reads one text, not a pair: leave the second one out.")
     return read

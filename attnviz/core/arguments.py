@@ -1,16 +1,18 @@
 """What `attention` accepts: arrays of one library, on one device, of shapes that fit, holding numbers."""
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 
 Array = Any  # a NumPy array or a torch tensor
+OPTIONAL = ("mask", "bias", "sink")
 
 
 def as_arrays(**arguments) -> tuple[Any, ...]:
-    """The shared array namespace, then every argument (None stays None) as one real floating type.
+    """The shared array namespace, then every argument as one real floating type; an OPTIONAL None stays None.
 
     Plain Python lists become NumPy arrays, half precision float32, integers the library's default float;
     a boolean `mask` stays boolean. Raises TypeError and ValueError as `attention` documents.
@@ -18,7 +20,7 @@ def as_arrays(**arguments) -> tuple[Any, ...]:
     given = {
         name: value if is_array_api_obj(value) else _from_python(name, value)
         for name, value in arguments.items()
-        if value is not None
+        if value is not None or name not in OPTIONAL
     }
     libraries = {name: type(value).__module__.partition(".")[0] for name, value in given.items()}
     if len(set(libraries.values())) > 1:
@@ -30,7 +32,7 @@ def as_arrays(**arguments) -> tuple[Any, ...]:
         raise ValueError(f"arrays on different devices ({found}); expected all on one")
     xp = array_namespace(*given.values())
     given = {name: _widened(xp, name, value) for name, value in given.items()}
-    common = xp.result_type(*(value.dtype for name, value in given.items() if name not in ("mask", "bias", "sink")))
+    common = xp.result_type(*(value.dtype for name, value in given.items() if name not in OPTIONAL))
     given = {n: value if value.dtype in (common, xp.bool) else xp.astype(value, common) for n, value in given.items()}
     return xp, *(given.get(name) for name in arguments)
 
@@ -68,6 +70,9 @@ def check_attention(xp, q, k, v, scale, mask, bias, softcap, sink) -> None:
             raise ValueError(f"sink {size(sink)} does not fit the scores {list(scores)}; expected one number a head")
         if not bool(xp.all(xp.isfinite(sink))):
             raise ValueError(f"sink {size(sink)} holds NaN or infinity; expected finite numbers")
+    for name, number in (("scale", scale), ("softcap", 1 if softcap is None else softcap)):
+        if not isinstance(number, Real):
+            raise TypeError(f"{name} is a {type(number).__name__}; expected a number")
     if not math.isfinite(scale):
         raise ValueError(f"scale is {scale}; expected a finite number")
     if softcap is not None and not 0 < softcap < math.inf:
@@ -82,9 +87,11 @@ def size(value) -> str:
 def _from_python(name, value) -> np.ndarray:
     try:
         array = np.asarray(value)
-        return array if array.dtype == bool and name == "mask" else array.astype(float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is a {type(value).__name__} that holds no numbers; expected an array") from None
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is a {type(value).__name__} that holds no numbers; expected an array")
+    return array if array.dtype == bool and name == "mask" else array.astype(float)
 
 
 def _widened(xp, name, value) -> Array:

@@ -62,9 +62,9 @@ def find_model(name: str) -> ModelEntry | None:
     known = {entry.name: entry for entry in reversed([*_installed(), *_in_folder()])}
     if name in known:
         return known[name]
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return inspect_folder(folder, str(folder), "folder")
+    folder = os.path.expanduser(name)
+    if os.path.isdir(folder):
+        return inspect_folder(Path(folder), folder, "folder")
     return next((entry for entry in _in_cache() if entry.name == name), None)
 
 
@@ -78,10 +78,10 @@ def locate(name: str) -> ModelEntry | None:
     entry = find_model(name)
     if entry is not None and (entry.loadable or entry.source != "cache"):
         return entry
-    path = Path(name).expanduser()
-    if path.exists():
+    path = os.path.expanduser(name)
+    if os.path.exists(path):
         raise AttnvizError(f"'{in_one_line(name)}' is a file, not a model: give the folder that holds config.json.")
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or "\\" in name:
+    if os.path.isabs(path) or name.startswith((".", "~")) or name.count("/") > 1 or "\\" in name:
         raise AttnvizError(f"There is no folder '{in_one_line(name)}': check the path.")
     return None
 
@@ -106,11 +106,14 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str = "local"
             if any(file.suffix in PICKLES for file in files)
             else "no weights in it: put model.safetensors beside config.json"
         )
+    if reason is None and not _named_by_index(folder) <= {file.name for file in files}:
+        reason = "some of its weight files are missing: fetch it again"
+    architecture = config.get("model_type")
     return ModelEntry(
         name=name,
         source=source,
         path=str(folder),
-        architecture=config.get("model_type"),
+        architecture=architecture if isinstance(architecture, str) else None,
         bytes=sum(file.stat().st_size for file in weights),
         n_layers=_first(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"),
         n_heads=_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
@@ -118,6 +121,16 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str = "local"
         reason=reason,
         revision=revision,
     )
+
+
+def _named_by_index(folder: Path) -> set[str]:
+    """The files that sharded weights consist of; empty where there is no index."""
+    try:
+        return set(
+            json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))["weight_map"].values()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _first(config: dict, *keys: str) -> int | None:

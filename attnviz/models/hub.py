@@ -2,6 +2,7 @@
 
 import fnmatch
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,14 +16,17 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import logging
 from tqdm import tqdm
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.catalog import PICKLES, readable_size
 
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
-OTHERS = ("config.json", "model.safetensors.index.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
-          "vocab.*", "merges.txt", "*.model")  # fmt: skip
+OTHERS = ("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+          "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "tokenizer.model", "spiece.model",
+          "sentencepiece.bpe.model")  # fmt: skip
+logging.set_verbosity_error()  # what goes wrong is said once, in our own words
 Progress = Callable[[int, int], object]  # bytes done, bytes in all
 
 
@@ -60,14 +64,14 @@ def plan_download(name: str) -> Download:
             + (" but pickle weights, which can run code when opened and are never loaded" if found else "")
             + ": look for a safetensors version of it."
         )
-    others = [file for file in sizes if any(fnmatch.fnmatch(file, pattern) for pattern in OTHERS)]
-    files = tuple(dict.fromkeys([*sorted(others), *sorted(weights)]))
+    others = [file for file in OTHERS if file in sizes]
+    files = tuple([*others, *sorted(weights)])
     return Download(name, info.sha or "main", files, sum(sizes[file] for file in files))
 
 
 def fetch(download: Download, progress: Progress | None = None) -> None:
     """Bring every file into the hub's cache, calling `progress(bytes done, bytes in all)` on the way."""
-    done = 0
+    done = finished = 0
 
     class Bar(tqdm):  # the hub's client reports to a tqdm class; this one only passes the count on
         def __init__(self, *args, **options):
@@ -82,7 +86,11 @@ def fetch(download: Download, progress: Progress | None = None) -> None:
 
     try:
         for file in download.files:
-            hf_hub_download(download.name, file, revision=download.revision, tqdm_class=Bar)
+            path = hf_hub_download(download.name, file, revision=download.revision, tqdm_class=Bar)
+            finished += os.path.getsize(path)  # files that were here already report nothing
+            done = finished
+            if progress is not None:
+                progress(done, download.bytes)
     except Exception as error:
         raise _explained(download.name, error) from error
 

@@ -23,6 +23,14 @@ TEXT_MODELS = {
     *MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 }
+VOCABULARIES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 transformers.logging.set_verbosity_error()
@@ -97,7 +105,7 @@ def _read_config(folder: Path, name: str) -> Any:
     except (OSError, ValueError) as error:
         raise AttnvizError(f"The config.json of {named} is not readable ({in_one_line(error)}).") from error
     architecture = raw.get("model_type")
-    if architecture not in CONFIG_MAPPING_NAMES:
+    if not isinstance(architecture, str) or architecture not in CONFIG_MAPPING_NAMES:
         if "auto_map" in raw:
             raise AttnvizError(
                 f"{named} needs Python code of its own, which is never run: pick a model built into transformers."
@@ -122,6 +130,8 @@ def _read_config(folder: Path, name: str) -> Any:
 
 
 def _read_tokenizer(folder: Path, name: str) -> Any:
+    if not any((folder / file).is_file() for file in VOCABULARIES):  # transformers would make up an empty tokenizer
+        raise AttnvizError(f"'{in_one_line(name)}' has no tokenizer: put its tokenizer.json beside config.json.")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         usable = tokenizer.is_fast and len(tokenizer) > 0

@@ -12,6 +12,7 @@ from attnviz.errors import AttnvizError, in_one_line
 # A word: one Han character, letters and digits with inner apostrophes, or any other whole grapheme.
 WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+(?:['’][\w--\p{Han}]+)*|(?!\s)\X", regex.V1)
 VISIBLE = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\t": "⇥", "\n": "⏎", "\x7f": "␡"}
+SPACES = "▁Ġ"  # how SentencePiece and byte-level tokenizers spell a space
 JOINERS = "\u200c\u200d"
 
 
@@ -48,8 +49,12 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
     )
     offsets = [(int(start), int(end)) for start, end in encoding.pop("offset_mapping")]
     special = [bool(flag) for flag in encoding.pop("special_tokens_mask")]
-    if all(special):
-        raise AttnvizError(f"This model's tokenizer finds nothing to read in {in_one_line(repr(text), 40)}: try words.")
+    segments = tuple(None if is_special else part for is_special, part in zip(special, encoding.sequence_ids(0)))
+    for part, given in enumerate(texts):
+        if part not in segments:
+            raise AttnvizError(
+                f"This model's tokenizer finds nothing to read in {in_one_line(repr(given))}: try words."
+            )
     if limit is not None and len(special) > limit:
         raise AttnvizError(
             f"The text has {len(special):,} tokens and this model reads at most {limit:,}: shorten it by about "
@@ -57,7 +62,6 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
         )
     inputs = {name: list(values) for name, values in encoding.items()}
     pieces = tuple(tokenizer.convert_ids_to_tokens(inputs["input_ids"]))
-    segments = tuple(None if is_special else part for is_special, part in zip(special, encoding.sequence_ids(0)))
     starts = [[match.start() for match in WORD.finditer(given)] for given in texts]
     tokens: list[str] = []
     words: list[int | None] = []
@@ -89,12 +93,19 @@ def check_text(text: str) -> None:
 
 def _as_read(i, text, offsets, segments, pieces) -> str:
     """The text under token i; tokens that share a character show it whole, with their part: 你 2/3."""
+    if not pieces[i].strip(SPACES):
+        return "␣" * len(pieces[i])
+
+    def share(j: int) -> bool:
+        """Whether tokens j and j + 1 stand for parts of the same text."""
+        return segments[j] == segments[j + 1] and offsets[j][1] > offsets[j + 1][0] and bool(pieces[j].strip(SPACES))
+
     first = last = i
-    while first and segments[first - 1] == segments[i] and offsets[first - 1][1] > offsets[first][0]:
+    while first > 0 and share(first - 1):
         first -= 1
-    while last + 1 < len(offsets) and segments[last + 1] == segments[i] and offsets[last][1] > offsets[last + 1][0]:
+    while last + 1 < len(pieces) and share(last):
         last += 1
-    surface = _visible(text[offsets[first][0] : offsets[last][1]]) or _visible(pieces[i].replace("▁", " "))
+    surface = _visible(text[offsets[first][0] : offsets[last][1]]) or _visible(pieces[i])
     return surface if first == last else f"{surface} {i - first + 1}/{last - first + 1}"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -71,7 +72,17 @@ def test_a_models_folder_that_is_not_there_is_no_error(value, monkeypatch):
     assert not [entry for entry in list_models() if entry.source == "folder"]
 
 
-def test_the_cache_is_listed_newest_snapshot_first(cache, tiny_folder):
+def test_of_several_snapshots_the_newest_is_taken(cache, tiny_folder):
+    """After an update the old weights must not be shown under the new name."""
+    for age, (commit, architecture) in enumerate([("c" * 40, "gpt2"), ("a" * 40, "bert"), ("b" * 40, "llama")]):
+        put_in_cache(cache, "someone/tiny", tiny_folder(architecture), commit)
+        for blob in (cache / "models--someone--tiny" / "blobs").glob(f"{commit[:4]}*"):
+            os.utime(blob, (1e9 - age, 1e9 - age))
+    entry = find_model("someone/tiny")
+    assert (entry.revision, entry.architecture) == ("c" * 40, "gpt2")
+
+
+def test_the_cache_is_listed(cache, tiny_folder):
     """A model that was fetched once is offered without a network."""
     assert not [entry for entry in list_models() if entry.source == "cache"]
     put_in_cache(cache, "someone/tiny", tiny_folder("bert"))

@@ -249,6 +249,15 @@ def test_a_faulty_core_in_the_certificate_is_red(tiny_model, monkeypatch, fault)
 
 
 @pytest.mark.parametrize("fault", FAULTY_CORES)
+def test_a_faulty_core_on_screen_is_red(tiny_model, monkeypatch, fault):
+    """A picture that is wrong, or blank with NaN, while the certificate's own core is right."""
+    model = tiny_model("gpt2")
+    traced = trace(model, TEXT)
+    monkeypatch.setattr("attnviz.traces.attention", FAULTY_CORES[fault])
+    assert not passes(model, traced)
+
+
+@pytest.mark.parametrize("fault", FAULTY_CORES)
 def test_a_faulty_core_everywhere_is_red(tiny_model, monkeypatch, fault):
     """The same fault on screen and in the certificate must not cancel out."""
     model = tiny_model("gpt2")
