@@ -124,7 +124,9 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str = "local"
 
 
 def _named_by_index(folder: Path) -> set[str]:
-    """The files that sharded weights consist of; empty where there is no index."""
+    """The files that sharded weights consist of; empty where the weights are one file."""
+    if (folder / "model.safetensors").exists():
+        return set()
     try:
         return set(
             json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))["weight_map"].values()

@@ -101,6 +101,10 @@ def _named(name: str) -> str:
 
 def _explained(name: str, error: Exception) -> AttnvizError:
     named = _named(name)
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(
+        error.__cause__, HfHubHTTPError | OfflineModeIsEnabled
+    ):
+        error = error.__cause__  # what kept a file from being fetched
     if isinstance(error, HFValidationError):
         return AttnvizError(
             f"{named} is neither a folder here nor a hub id: give a folder, or an id like 'owner/model'."

@@ -90,13 +90,16 @@ class Certificate:
 
 
 def validate(
-    model: LoadedModel, texts: Sequence[str] | None = None, *, progress: Callable[[int, int], object] | None = None
+    model: LoadedModel,
+    texts: str | Sequence[str] | None = None,
+    *,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Certificate:
     """Certify every head of a model on some texts (None: ten built-in sentences).
 
     `progress(texts done, texts in all)` is called after each. Raises AttnvizError for a text that cannot be traced.
     """
-    texts = SENTENCES if texts is None else texts
+    texts = SENTENCES if texts is None else [texts] if isinstance(texts, str) else texts
     if not texts:
         raise AttnvizError(
             "There is no text to validate on: give one, or leave the list out for the built-in sentences."
@@ -147,7 +150,7 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
             _max(getattr(errors, name) for errors in heads) for name in ("weight_error", "drift", "output_error")
         )
         gate = SMALLEST_DRIFT_GATE
-        if drift > gate:  # is float32 itself that far from the truth here?
+        if _max([drift, *output_drifts]) > gate:  # is float32 itself that far from the truth here?
             gate = max(gate, 10 * _float32_distance(model.module, read, rows))
     return Certificate(
         model=traced.model,
@@ -249,18 +252,23 @@ def _largest(difference: np.ndarray, live: np.ndarray) -> float:
 
 
 def _float32_distance(module: Any, read: Any, rows: np.ndarray) -> float:
-    """The largest difference between eager weights in float32 and in float64: what float32 itself costs here."""
+    """How far eager weights, and outputs over their largest, are apart in float32 and float64: float32's own cost."""
     rows = rows[:: -(-len(rows) // SAMPLED_ROWS)]
 
-    def weights(twin: Any) -> list[np.ndarray]:
+    def results(twin: Any) -> list[np.ndarray]:
         kept: list[np.ndarray] = []
-        with watching_eager(lambda call, output, weights: kept.append(to_numpy(weights[0][:, rows]))):
+
+        def keep(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
+            kept.append(to_numpy(weights[0][:, rows]))
+            kept.append(to_numpy(output[0][rows] / output.abs().max()))
+
+        with watching_eager(keep):
             run(twin, read)
         return kept
 
-    single = weights(_twin(module))
+    single = results(_twin(module))
     try:
-        double = weights(eager_twin(copy.deepcopy(module).double()))
+        double = results(eager_twin(copy.deepcopy(module).double()))
     except RuntimeError:  # some operations (grouped matrix products) have no float64 form: then nothing is excused
         return 0.0
     return max(float(np.abs(a - b).max()) for a, b in zip(single, double))
