@@ -10,12 +10,15 @@ state.start()
 
 worked_example = st.Page("pages/worked_example.py", title="Worked example", icon=":material/calculate:", default=True)
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
+born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/egg:")
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
 
-page = st.navigation({"Learn": [worked_example], "Explore": [heads], "Trust": [validation]}, position="top")
-if page is not worked_example:
-    with st.sidebar:
-        pickers.model_and_text()
+page = st.navigation({"Learn": [worked_example], "Explore": [heads, born], "Trust": [validation]}, position="top")
+with st.sidebar:
+    if page in (heads, validation):
+        pickers.model()
+    if page is not worked_example:
+        pickers.text()
 show_notices()
 try:
     page.run()

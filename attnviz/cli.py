@@ -96,7 +96,7 @@ def _trace(chosen: argparse.Namespace) -> int:
 
     if chosen.out is not None and chosen.out.suffix not in export.FORMATS:  # before the model is loaded
         raise AttnvizError(f"--out must end in one of {', '.join(export.FORMATS)}.")
-    traced = trace(_load(chosen), chosen.text, chosen.pair)
+    traced = trace(_load(chosen), chosen.text, chosen.pair, chosen.decoder)
     if chosen.out is None:
         _print_json(export.as_json(traced))
     else:
@@ -175,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
     trace.add_argument("text", metavar="TEXT")
     trace.add_argument("--pair", metavar="TEXT", help="a second text, for models that read pairs")
+    trace.add_argument("--decoder", metavar="TEXT", help="what an encoder-decoder's decoder reads; without it, its own")
     trace.add_argument(
         "--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed"
     )

@@ -67,9 +67,10 @@ def _write_csv(trace: Trace, path: Path) -> None:
         lines.writerow(["kind", "layer", "head", "query_position", "query", "key_position", "key", "weight"])
         for layer in trace.layers:
             stages = layer.attention()
+            queries, keys = trace.sides(layer.kind)
             for head, i, j in np.argwhere(~np.isneginf(stages.masked)).tolist():
                 weight = repr(float(stages.weights[head, i, j]))
-                lines.writerow([layer.kind, layer.index, head, i, trace.tokens[i], j, trace.tokens[j], weight])
+                lines.writerow([layer.kind, layer.index, head, i, queries[i], j, keys[j], weight])
 
 
 def _write_html(trace: Trace, path: Path) -> None:

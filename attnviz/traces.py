@@ -1,7 +1,7 @@
 """One forward pass, kept as plain arrays. Weights are quadratic, so they are computed when somebody looks."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -92,6 +92,8 @@ class Trace:
     layers: tuple[LayerAttention, ...]
     seconds: float
     decoder_tokens: tuple[str, ...] | None = None
+    decoder_text: str | None = None  # as it was given; None where the model wrote its own
+    inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)  # what the model was given, by argument
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -104,6 +106,12 @@ class Trace:
         if kind not in self.kinds:
             raise KeyError(f"no {kind!r} layers; {self.model} has {', '.join(self.kinds)}")
         return tuple(layer for layer in self.layers if layer.kind == kind)
+
+    def sides(self, kind: str | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tokens that attend and the tokens that are attended to, in layers of one kind."""
+        written = self.tokens if self.decoder_tokens is None else self.decoder_tokens
+        sides = {"encoder": (self.tokens, self.tokens), "decoder": (written, written), "cross": (written, self.tokens)}
+        return sides[self.of_kind(kind)[0].kind]
 
     def layer(self, index: int, kind: str | None = None) -> LayerAttention:
         """Raises IndexError where there is no such layer."""

@@ -19,6 +19,8 @@ head = min(view().head, layers[layer].n_heads - 1)
 choose(kind=kind, layer=layer, head=head)
 
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
+if trace.decoder_tokens is not None:
+    st.sidebar.caption(f"The decoder writes, from its start token on: {plain(' '.join(trace.decoder_tokens))}")
 
 
 def open_clicked_head() -> None:

@@ -22,7 +22,7 @@ trace = pickers.current_trace()
 st.title("Is this the model's own attention?")
 chosen_by(
     st.segmented_control, "checked_on", "Compared on", view().checked_on, options=CHECKED_ON, required=True,
-    format_func={"text": "your sentence", "sentences": "ten built-in sentences"}.get,
+    format_func={"text": "your sentence", "sentences": "built-in sentences"}.get,
 )  # fmt: skip
 try:
     if view().checked_on == "text":

@@ -17,6 +17,7 @@ st.markdown(
     "Each word asks a question (its **query**), offers itself (its **key**) and has something to give (its **value**). "
     "Here all three are the same two numbers, so you can follow every step in your head."
 )
+st.page_link("pages/heads.py", label="See it in a trained model", icon=":material/grid_view:")
 pick_row, pick_scale, pick_mask = st.columns([2, 1, 1], vertical_alignment="bottom")
 with pick_scale:
     chosen_by(st.toggle, "scaled", "Divide by √d_k", chosen.scaled, help="Real models do; the book's example does not.")

@@ -124,6 +124,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
 
 
+@pytest.fixture(scope="session")
+def bytes_tokenizer() -> Callable[..., Any]:
+    """Makes a byte-level tokenizer; `pair` adds special tokens around the text."""
+    return make_bytes_tokenizer
+
+
 def save_tiny(architecture: str, folder: Path, **changes: Any) -> None:
     """A tiny random model and its tokenizer, saved in Hugging Face layout."""
     kind, options = ARCHITECTURES[architecture]
@@ -158,7 +164,7 @@ def wordpiece_tokenizer(pair: bool) -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **names)
 
 
-def bytes_tokenizer(pair: bool) -> Any:
+def make_bytes_tokenizer(pair: bool) -> Any:
     """As GPT-2's and RoBERTa's: every byte has a letter, a space is Ġ."""
     special = ["<s>", "<pad>", "</s>"]
     tokenizer = Tokenizer(models.BPE())
@@ -200,4 +206,4 @@ def sentencepiece_tokenizer(pair: bool) -> Any:
     )
 
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer, "bytes": bytes_tokenizer, "sentencepiece": sentencepiece_tokenizer}
+TOKENIZERS = {"wordpiece": wordpiece_tokenizer, "bytes": make_bytes_tokenizer, "sentencepiece": sentencepiece_tokenizer}

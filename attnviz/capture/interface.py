@@ -32,7 +32,7 @@ class AttentionCall:
     """One call of a layer's attention, as torch tensors on the model's device, with their batch axis.
 
     query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
-    `is_causal` says that the layer looks backwards only.
+    `is_causal` says that the layer, which is `module`, looks backwards only.
     """
 
     query: torch.Tensor
@@ -44,6 +44,7 @@ class AttentionCall:
     softcap: float | None
     sink: torch.Tensor | None
     is_causal: bool
+    module: Any
 
 
 Watcher = Callable[[AttentionCall], None]
@@ -126,9 +127,8 @@ def _call(module, query, key, value, attention_mask, scaling=None, **options) ->
         raise AttnvizError(f"{type(module).__name__} does not say how it scales its scores, and a guess would not do.")
     if query.shape[-2] > 1 and attention_mask is None and _is_causal(module, options):
         raise AttnvizError(f"{type(module).__name__} is causal and came without its mask: the map would be wrong.")
-    return AttentionCall(
-        query, key, value, attention_mask, float(scaling), bias, softcap, sink, _is_causal(module, options)
-    )
+    causal = _is_causal(module, options)
+    return AttentionCall(query, key, value, attention_mask, float(scaling), bias, softcap, sink, causal, module)
 
 
 def _is_causal(module, options) -> bool:

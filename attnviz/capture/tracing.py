@@ -1,25 +1,35 @@
 """A text through a model, once: the Trace."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from attnviz.capture.generation import decoder_ids
 from attnviz.capture.interface import AttentionCall, additive_to_boolean, prepare, recording
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
-from attnviz.models.text import TokenizedText, tokenize
+from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids
 from attnviz.traces import LayerAttention, Trace
 
 
-def trace(model: LoadedModel, text: str, text_pair: str | None = None) -> Trace:
+def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_text: str | None = None) -> Trace:
     """One forward pass over a text (or a pair of texts, where the model takes them).
+
+    An encoder-decoder reads `decoder_text` on its decoder's side, or without one what it writes itself.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
     """
     read = read_text(model, text, text_pair)
+    two_sided = model.module.config.is_encoder_decoder
+    if decoder_text is not None:
+        if not two_sided:
+            raise AttnvizError(f"{model.name} has no decoder beside an encoder: leave the decoder's text out.")
+        check_text(decoder_text)
+    in_encoder = {id(part) for part in model.module.get_encoder().modules()} if two_sided else set()
     layers: list[LayerAttention] = []
     masks: dict[int, tuple[torch.Tensor, np.ndarray | None]] = {}  # layers share masks: each converted once
 
@@ -34,7 +44,8 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None) -> Trace:
     def keep(call: AttentionCall) -> None:
         if not all(bool(torch.isfinite(part).all()) for part in (call.query, call.key, call.value)):
             raise AttnvizError(f"{model.name} computes NaN or infinity here: its weights are damaged, fetch it again.")
-        kind = "decoder" if call.is_causal else "encoder"
+        looks_across = two_sided and not call.is_causal and id(call.module) not in in_encoder
+        kind = "cross" if looks_across else "decoder" if call.is_causal else "encoder"
         layers.append(
             LayerAttention(
                 kind=kind,
@@ -53,8 +64,13 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None) -> Trace:
     start = time.perf_counter()
     with model.lock:
         prepare(model.module)
+        inputs = dict(read.inputs)
+        if two_sided:
+            inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text)
+            if model.limit is not None and len(inputs["decoder_input_ids"]) > model.limit:
+                raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         with recording(keep):
-            run(model.module, read)
+            run(model.module, inputs)
     if not layers:
         raise AttnvizError(f"No attention layer ran in {model.name}: it has none that this version can capture.")
     return Trace(
@@ -71,6 +87,9 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None) -> Trace:
         segments=read.segments,
         layers=tuple(layers),
         seconds=time.perf_counter() - start,
+        decoder_tokens=tokens_of_ids(model.tokenizer, inputs["decoder_input_ids"]) if two_sided else None,
+        decoder_text=decoder_text,
+        inputs=inputs,
     )
 
 
@@ -85,13 +104,13 @@ def read_text(model: LoadedModel, text: str, text_pair: str | None = None) -> To
     return read
 
 
-def run(module: Any, read: TokenizedText) -> None:
-    """One plain forward pass. Raises AttnvizError when memory runs out."""
+def run(module: Any, inputs: Mapping[str, Sequence[int]]) -> None:
+    """One plain forward pass over one text; `inputs` as in `Trace`. Raises AttnvizError when memory runs out."""
     device = next(module.parameters()).device
-    inputs = {name: torch.tensor([values], device=device) for name, values in read.inputs.items()}
+    tensors = {name: torch.tensor([values], device=device) for name, values in inputs.items()}
     try:
         with torch.inference_mode():
-            module(**inputs)
+            module(**tensors)
     except (RuntimeError, MemoryError) as error:
         raise explain_out_of_memory(error) or error from error
 

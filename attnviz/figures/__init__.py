@@ -2,6 +2,7 @@
 
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heads import all_heads, heatmap
+from attnviz.figures.training import training_curves
 from attnviz.figures.worked_example import matrix
 
-__all__ = ["all_heads", "certificate_grid", "heatmap", "matrix"]
+__all__ = ["all_heads", "certificate_grid", "heatmap", "matrix", "training_curves"]

@@ -21,9 +21,9 @@ def heatmap(
     Raises IndexError for a head that the trace does not have.
     """
     weights = trace.weights(layer, head, kind)
-    queries, keys = trace.tokens, trace.tokens
-    longest = max(len(shortened(token)) for token in queries)
-    left, top = 14 + 7 * longest, 58 + round(5.6 * longest)
+    queries, keys = trace.sides(kind)
+    left = 14 + 7 * max(len(shortened(token)) for token in queries)
+    top = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
     figure = go.Figure(
         go.Heatmap(
             z=weights.astype(np.float32),
@@ -49,7 +49,9 @@ def heatmap(
         ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(queries), scaleanchor="x",
         range=[len(queries) - 0.5, -0.5], tickfont={"size": _label_size(len(queries))}, ticklabelstandoff=4,
     )  # fmt: skip
-    name = f"L{layer}.H{head}" if title is None else html.escape(title)
+    several = len(trace.kinds) > 1
+    name = f"L{layer}.H{head}" + (f" {trace.of_kind(kind)[0].kind}" if several else "")
+    name = name if title is None else html.escape(title)
     margin = {"l": left, "r": 30, "t": top, "b": 8}
     return styled(figure, theme, height=side + top + 8, margin=margin, title=name)
 
@@ -68,13 +70,14 @@ def all_heads(
     """
     thumbnails = [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]  # layer by layer
     n_layers, n_heads = len(thumbnails), max(len(layer) for layer in thumbnails)
-    side = thumbnails[0].shape[-1]
-    gap = max(1, round(side / 12))
-    pitch = side + gap
-    mosaic = np.full((n_layers * pitch - gap, n_heads * pitch - gap), GAP, dtype=np.uint8)
+    tall, wide = thumbnails[0].shape[1:]
+    gap = max(1, round(max(tall, wide) / 12))
+    down, across = tall + gap, wide + gap
+    mosaic = np.full((n_layers * down - gap, n_heads * across - gap), GAP, dtype=np.uint8)
     for row, layer in enumerate(thumbnails):
         for column, weights in enumerate(layer):
-            mosaic[row * pitch : row * pitch + side, column * pitch : column * pitch + side] = np.rint(weights * SHADES)
+            top, left = row * down, column * across
+            mosaic[top : top + tall, left : left + wide] = np.rint(weights * SHADES)
     figure = go.Figure(
         go.Heatmap(
             z=mosaic,
@@ -86,43 +89,41 @@ def all_heads(
         )
     )
     addresses = [(layer, head) for layer in range(n_layers) for head in range(len(thumbnails[layer]))]
-    middle = (side - 1) / 2
-    cell_pixels = GRID_WIDTH / n_heads
+    xs = [head * across + (wide - 1) / 2 for head in range(n_heads)]
+    ys = [layer * down + (tall - 1) / 2 for layer in range(n_layers)]
+    pixels = GRID_WIDTH / n_heads
     figure.add_scatter(
-        x=[head * pitch + middle for _, head in addresses],
-        y=[layer * pitch + middle for layer, _ in addresses],
+        x=[xs[head] for _, head in addresses],
+        y=[ys[layer] for layer, _ in addresses],
         customdata=addresses,
         mode="markers",
-        marker={"symbol": "square", "size": max(4, cell_pixels * 0.86), "color": "rgba(0,0,0,0.004)"},
+        marker={"symbol": "square", "size": max(4, pixels * 0.86), "color": "rgba(0,0,0,0.004)"},
         selected={"marker": {"opacity": 0.004}},
         unselected={"marker": {"opacity": 0.004}},
         hovertemplate="L%{customdata[0]}.H%{customdata[1]}<extra></extra>",
     )
     if chosen is not None:
         chosen_layer, chosen_head = chosen
-        frame = gap / 2 + 0.5
         figure.add_shape(
-            type="rect", x0=chosen_head * pitch - frame, x1=chosen_head * pitch + side - 1 + frame,
-            y0=chosen_layer * pitch - frame, y1=chosen_layer * pitch + side - 1 + frame,
+            type="rect", x0=xs[chosen_head] - across / 2, x1=xs[chosen_head] + across / 2,
+            y0=ys[chosen_layer] - down / 2, y1=ys[chosen_layer] + down / 2,
             line={"color": THEMES[theme].alarm, "width": 2}, fillcolor="rgba(0,0,0,0)",
         )  # fmt: skip
     every = -(-n_heads // 24)
     figure.update_xaxes(
-        side="top", ticks="", tickvals=[h * pitch + middle for h in range(0, n_heads, every)],
-        ticktext=[f"H{h}" for h in range(0, n_heads, every)], range=[-gap, n_heads * pitch],
-        tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
+        side="top", ticks="", tickvals=xs[::every], ticktext=[f"H{head}" for head in range(0, n_heads, every)],
+        range=[-gap, n_heads * across], tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
     )  # fmt: skip
     figure.update_yaxes(
-        ticks="", tickvals=[layer * pitch + middle for layer in range(n_layers)],
-        ticktext=[f"L{layer}" for layer in range(n_layers)], range=[n_layers * pitch, -gap], scaleanchor="x",
-        tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
+        ticks="", tickvals=ys, ticktext=[f"L{layer}" for layer in range(n_layers)], range=[n_layers * down, -gap],
+        scaleanchor="x", tickfont={"size": 11, "color": THEMES[theme].faint}, fixedrange=True,
     )  # fmt: skip
-    height = round(cell_pixels * n_layers) + 62
+    height = round(pixels * n_layers * down / across) + 62
     return styled(figure, theme, height=height, margin={"l": 34, "r": 4, "t": 58, "b": 4}, title="All heads")
 
 
 def _pooled(weights: np.ndarray, cells: int) -> np.ndarray:
-    """[heads, queries, keys] → square [heads, side, side], side ≤ cells: the largest weight that falls in each cell."""
+    """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
     n_queries, n_keys = weights.shape[1:]
     size = max(n_queries, n_keys)
     side = min(size, cells)

@@ -2,15 +2,18 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CacheNotFound, scan_cache_dir
 
 from attnviz.errors import AttnvizError, in_one_line
 
+BUNDLED = Path(__file__).with_name("bundled")
+BUNDLED_ORDER = ("tiny-gpt", "tiny-bert", "tiny-translator")
 # Small models worth fetching from the hub, with the size of their safetensors in bytes.
 SUGGESTED = {"sentence-transformers/all-MiniLM-L6-v2": 90_868_376}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl")
@@ -18,9 +21,10 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl")
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One line of the table. `source` is installed, cache, folder or hub; `bytes` counts the weight files.
+    """One line of the table. `source` is bundled, installed, cache, folder or hub; `bytes` counts the weight files.
 
-    `path` is None for a model that is only on the hub; `reason` says why a model cannot be loaded now.
+    `path` is None for a model that is only on the hub; `reason` says why a model cannot be loaded now. `checkpoint` is
+    the file of another moment of a bundled model's training, named with its step: tiny-gpt@800.
     """
 
     name: str
@@ -33,6 +37,7 @@ class ModelEntry:
     loadable: bool
     reason: str | None
     revision: str = "local"
+    checkpoint: str | None = None
 
     @property
     def size(self) -> str:
@@ -46,8 +51,8 @@ def readable_size(n_bytes: int) -> str:
 
 
 def list_models() -> list[ModelEntry]:
-    """Installed packages first, then the folder that ATTNVIZ_MODELS names, the hub's cache, and suggestions."""
-    entries = [*_installed(), *_in_folder(), *_in_cache()]
+    """Bundled models first, then installed packages, the folder that ATTNVIZ_MODELS names, the cache, suggestions."""
+    entries = [*_bundled(), *_installed(), *_in_folder(), *_in_cache()]
     here = {entry.name for entry in entries}
     entries += [
         ModelEntry(name, "hub", None, None, n_bytes, None, None, False, "not on this machine yet")
@@ -58,10 +63,19 @@ def list_models() -> list[ModelEntry]:
 
 
 def find_model(name: str) -> ModelEntry | None:
-    """The entry of a model on this machine, by its name in the table or by its folder; None if there is none."""
-    known = {entry.name: entry for entry in reversed([*_installed(), *_in_folder()])}
+    """The entry of a model on this machine, by its name in the table or by its folder; None if there is none.
+
+    Raises AttnvizError for a bundled model at a step that was not kept.
+    """
+    known = {entry.name: entry for entry in reversed([*_bundled(), *_installed(), *_in_folder()])}
     if name in known:
         return known[name]
+    base, _, step = name.partition("@")
+    if step and base in known and known[base].source == "bundled":
+        files = checkpoints(base)
+        if not (step.isascii() and step.isdigit() and int(step) in files):
+            raise AttnvizError(f"{base} was not kept at step '{in_one_line(step)}': {_steps(files)}.")
+        return replace(known[base], name=f"{base}@{int(step)}", checkpoint=str(files[int(step)]))
     folder = os.path.expanduser(name)
     if os.path.isdir(folder):
         return inspect_folder(Path(folder), folder, "folder")
@@ -86,6 +100,20 @@ def locate(name: str) -> ModelEntry | None:
     return None
 
 
+def checkpoints(name: str) -> dict[int, Path]:
+    """The kept moments of a bundled model's training, by step; empty for a model without any."""
+    return {int(file.stem.split("-")[1]): file for file in sorted((BUNDLED / name / "checkpoints").glob("step-*"))}
+
+
+def training_curves(name: str) -> list[dict[str, Any]]:
+    """What was measured along a bundled model's training, one entry a step (losses in nats; scores [layers][heads])."""
+    return json.loads((BUNDLED / name / "curves.json").read_text(encoding="utf-8"))["evaluations"]
+
+
+def _steps(files: dict[int, Path]) -> str:
+    return f"take one of {', '.join(map(str, files))}" if files else "only its last weights are here"
+
+
 def inspect_folder(folder: Path, name: str, source: str, revision: str = "local") -> ModelEntry:
     """What a folder in Hugging Face layout holds; a folder that cannot be loaded gets its reason."""
     config: dict = {}
@@ -98,7 +126,10 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str = "local"
         reason = "no config.json in it: name the folder that holds config.json and model.safetensors"
     except (OSError, ValueError):
         config, reason = {}, "its config.json is not readable JSON: download the model again"
-    files = [file for file in sorted(folder.iterdir()) if file.is_file()]
+    try:
+        files = [file for file in sorted(folder.iterdir()) if file.is_file()]
+    except OSError as error:
+        files, reason = [], f"its folder cannot be read ({error.strerror})"
     weights = [file for file in files if file.suffix == ".safetensors"]
     if reason is None and not weights:
         reason = (
@@ -137,6 +168,13 @@ def _named_by_index(folder: Path) -> set[str]:
 
 def _first(config: dict, *keys: str) -> int | None:
     return next((config[key] for key in keys if isinstance(config.get(key), int)), None)
+
+
+@cache
+def _bundled() -> list[ModelEntry]:
+    """The models that come with the clone."""
+    folders = [BUNDLED / name for name in BUNDLED_ORDER if (BUNDLED / name / "config.json").is_file()]
+    return [inspect_folder(folder, folder.name, "bundled", revision="bundled") for folder in folders]
 
 
 @cache

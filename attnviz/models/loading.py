@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -55,7 +56,8 @@ class LoadedModel:
 
 
 def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None = None) -> LoadedModel:
-    """Load a model by name: one from an installed package, a local folder, the hub's cache, or the hub.
+    """Load a model by name: a bundled one (tiny-gpt, or tiny-gpt@800 as it was at step 800 of its training), one from
+    an installed package, a local folder, the hub's cache, or the hub.
 
     Weights are read from safetensors into float32, on "cpu", "cuda" or "mps"; no code from the model's own
     repository is ever run. A download calls `progress(bytes done, bytes in all)`.
@@ -74,7 +76,7 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
     folder = Path(entry.path)
     config = _read_config(folder, name)
     tokenizer = _read_tokenizer(folder, name)
-    module = _read_weights(folder, name, config, device)
+    module = _read_weights(folder, name, config, device, entry.checkpoint)
     return LoadedModel(
         module, tokenizer, entry.name, entry.revision, config.model_type, device, _token_limit(module, tokenizer)
     )
@@ -122,10 +124,6 @@ def _read_config(folder: Path, name: str) -> Any:
         raise AttnvizError(
             f"The config.json of {named} does not describe a {architecture} model ({in_one_line(error)})."
         ) from error
-    if config.is_encoder_decoder:
-        raise AttnvizError(
-            f"{named} is an encoder-decoder ({architecture}); this version reads encoders and decoders only."
-        )
     return config
 
 
@@ -144,17 +142,17 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-def _read_weights(folder: Path, name: str, config: Any, device: str) -> Any:
+def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint: str | None) -> Any:
+    loader = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModel
+    options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
     try:
-        module, report = transformers.AutoModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        if checkpoint is not None:
+            model_class = type(loader.from_config(config))  # the auto class itself insists on a folder
+            module, report = model_class.from_pretrained(None, state_dict=load_file(checkpoint), **options)
+        else:
+            module, report = loader.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, **options
+            )
         module = module.to(device)
     except Exception as error:
         message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."

@@ -79,6 +79,20 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
     return TokenizedText(inputs, tuple(tokens), pieces, tuple(offsets), tuple(words), segments)
 
 
+def tokens_of_ids(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
+    """Tokens as a person reads them, of ids that come without their text, such as generated ones."""
+    special = set(tokenizer.all_special_ids)
+    plain = [token_id for token_id in ids if token_id not in special]
+    text = tokenizer.decode(plain)
+    again = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    if again["input_ids"] == plain:  # then every token has its place in the text
+        offsets, pieces = again["offset_mapping"], tokenizer.convert_ids_to_tokens(plain)
+        shown = iter([_as_read(i, text, offsets, (0,) * len(plain), pieces) for i in range(len(plain))])
+    else:
+        shown = iter([_visible(tokenizer.decode([token_id])) or "␣" for token_id in plain])
+    return tuple(tokenizer.convert_ids_to_tokens(token_id) if token_id in special else next(shown) for token_id in ids)
+
+
 def check_text(text: str) -> None:
     """Raises AttnvizError for text that no model can read: empty, blank, with NUL, or not Unicode."""
     if not text.strip():

@@ -10,9 +10,12 @@ CHECKED_ON = ("text", "sentences")
 
 @dataclass(frozen=True)
 class View:
-    """One state of the app. An empty `model` stands for the first that can be loaded, an empty `kind` for the
-    model's first kind of layer; `checked_on` says what the certificate is for, `row` which token's row is followed
-    in the worked example."""
+    """One state of the app.
+
+    An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
+    a `step` of training for the last one kept up to it; `checked_on` says what the certificate is for, and `row` which
+    token's row is followed in the worked example.
+    """
 
     model: str = ""
     text: str = "The cat sat on the mat"
@@ -20,6 +23,7 @@ class View:
     layer: int = 0
     head: int = 0
     checked_on: str = "text"
+    step: int = 99_999
     row: int = 0
     scaled: bool = False
     causal: bool = False

@@ -19,7 +19,7 @@ def download_plan(name: str) -> hub.Download:
     return hub.plan_download(name)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
+@st.cache_resource(max_entries=4, show_spinner="Loading the model…")
 def loaded_model(path_or_name: str, revision: str):
     """The model in memory; `revision` only tells one version of it from another."""
     from attnviz.models.loading import load_model
@@ -27,7 +27,7 @@ def loaded_model(path_or_name: str, revision: str):
     return load_model(path_or_name)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the sentence…")
+@st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")
 def trace_of(name: str, revision: str, text: str) -> Trace:
     """One forward pass."""
     from attnviz.capture.tracing import trace
@@ -45,10 +45,10 @@ def certificate_of(name: str, revision: str, text: str):
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def certificate_on_sentences(name: str, revision: str):
-    """The model on the ten built-in sentences, with a progress bar."""
+    """The model on the built-in sentences, with a progress bar."""
     from attnviz.validation.certificate import validate
 
-    bar = st.progress(0.0, "Comparing on ten sentences…")
+    bar = st.progress(0.0, "Comparing on the built-in sentences…")
     certificate = validate(loaded_model(name, revision), progress=lambda done, total: bar.progress(done / total))
     bar.empty()
     return certificate

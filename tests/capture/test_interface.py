@@ -71,17 +71,17 @@ def test_recording_does_not_leak(fresh):
     read = read_text(model, TEXT)
     outer, inner, eager = [], [], []
     with recording(outer.append):
-        run(model.module, read)
+        run(model.module, read.inputs)
         with recording(inner.append):
-            run(model.module, read)
-        run(model.module, read)
-    run(model.module, read)
+            run(model.module, read.inputs)
+        run(model.module, read.inputs)
+    run(model.module, read.inputs)
     assert (len(outer), len(inner)) == (4, 2)
     twin = eager_twin(model.module)
-    run(twin, read)
+    run(twin, read.inputs)
     with watching_eager(lambda *seen: eager.append(seen)):
-        run(twin, read)
-    run(twin, read)
+        run(twin, read.inputs)
+    run(twin, read.inputs)
     assert len(eager) == 2 and (len(outer), len(inner)) == (4, 2)
 
 
@@ -92,8 +92,8 @@ def test_recording_ends_with_an_error(fresh):
     for watch in (recording, watching_eager):
         with pytest.raises(KeyError), watch(lambda *call: seen.append(call)):
             raise KeyError
-    run(model.module, read_text(model, TEXT))
-    run(eager_twin(model.module), read_text(model, TEXT))
+    run(model.module, read_text(model, TEXT).inputs)
+    run(eager_twin(model.module), read_text(model, TEXT).inputs)
     assert not seen
 
 
@@ -128,7 +128,7 @@ def test_two_threads_without_the_lock_keep_their_calls_apart(fresh):
         barrier.wait(10)
         for _ in range(10):
             with recording(lambda call: seen.append(call.query.shape[-2])):
-                run(model.module, read)
+                run(model.module, read.inputs)
         return seen
 
     with ThreadPoolExecutor(2) as pool:

@@ -1,5 +1,7 @@
 """The pictures must hold the trace's numbers, keep repeated tokens apart, and never read a token as markup."""
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -103,3 +105,22 @@ def test_certificate_grid_crosses_out_exactly_the_heads_past_the_gate():
 def test_matrix_prints_every_number_and_minus_infinity():
     figure = figures.matrix(np.array([[0.42231, -np.inf], [1.0, 0.0]]), ["a", "b"], ["c", "d"], title="t")
     assert [note.text for note in figure.layout.annotations] == ["0.4223", "−∞", "1", "0"]
+
+
+def test_training_curves_mark_the_step_and_draw_every_head_once():
+    scores = [[0.1, 0.2], [0.3, 0.4]]
+    evaluations = [
+        {"step": s, "held_out_loss": 7.0 - s, "in_context_score": 0.0, "induction": scores, "previous_token": scores}
+        for s in (0, 1, 2)
+    ]
+    figure = figures.training_curves(evaluations, 1, 1, 0)
+    assert sorted(line.name for line in figure.data[:4]) == ["L0.H0", "L0.H1", "L1.H0", "L1.H1"]
+    assert figure.data[3].name == "L1.H0" and figure.data[3].line.width > figure.data[0].line.width
+    assert {shape.x0 for shape in figure.layout.shapes} == {1}
+
+
+def test_a_cross_attention_grid_keeps_the_shape_of_each_side():
+    square = make_trace(["a", "b", "c", "d"], 2, 2)
+    layers = tuple(replace(layer, kind="cross", q=layer.q[:, :3], mask=None) for layer in square.layers)
+    mosaic = np.asarray(figures.all_heads(replace(square, layers=layers, decoder_tokens=("x", "y", "z"))).data[0].z)
+    assert mosaic.shape == (3 + 1 + 3, 4 + 1 + 4)

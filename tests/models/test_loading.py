@@ -101,12 +101,6 @@ def test_a_model_that_reads_no_text(copy_of, architecture):
     assert "does not read text" in refusal(copy_of(model_type=architecture))
 
 
-def test_an_encoder_decoder(copy_of):
-    folder = copy_of("bert")
-    transformers.T5Config().to_json_file(folder / "config.json")
-    assert "encoder-decoder" in refusal(folder)
-
-
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta", "gpt2", "gpt_neox", "llama"])
 def test_no_tokenizer(copy_of, architecture):
     """transformers makes up an empty tokenizer: every word would be [UNK], the map drawn and certified all the same."""

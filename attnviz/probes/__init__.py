@@ -1,0 +1,31 @@
+"""Generated sentences and sequences with known answers: pronouns, dependencies, repeats.
+
+Every generator takes a split and a seed and gives the same for the same arguments. Templates, and pairings of a noun
+or name with a verb, belong to one split each. `VERSION` grows when what a generator gives for its arguments changes.
+"""
+
+from __future__ import annotations
+
+from .dependencies import dependency_sentences
+from .pronouns import pronoun_sentences
+from .repeats import PERIODS, Repeat, repeats
+from .templates import TEST_ONLY, template_split
+from .trees import Dependency, Sentence
+from .words import PRONOUNS, pairing_split
+
+VERSION = 1
+
+__all__ = [
+    "PERIODS",
+    "PRONOUNS",
+    "TEST_ONLY",
+    "VERSION",
+    "Dependency",
+    "Repeat",
+    "Sentence",
+    "dependency_sentences",
+    "pairing_split",
+    "pronoun_sentences",
+    "repeats",
+    "template_split",
+]
