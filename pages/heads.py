@@ -34,7 +34,13 @@ left, right = st.columns(2, gap="large")
 with left:
     st.caption("Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys).")
     st.plotly_chart(
-        figures.all_heads(trace, kind, chosen=(layer, head), theme=theme()),
+        figures.all_heads(
+            trace,
+            kind,
+            chosen=(layer, head),
+            theme=theme(),
+            pooled=cache.thumbnails_of(trace, trace.model, trace.revision, trace.text, kind),
+        ),
         key="all_heads",
         on_select=open_clicked_head,
         selection_mode="points",
@@ -62,6 +68,7 @@ with right:
     )
     st.caption(
         "Read along a row: where that token looks; every row sums to 1. Drag to zoom in, double-click to go back."
+        + (" A decoder's row is where it looks while it predicts the token after." if kind != "encoder" else "")
     )
 
 try:

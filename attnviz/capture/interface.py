@@ -99,7 +99,7 @@ def eager_twin(module: Any) -> Any:
     return twin
 
 
-def additive_to_boolean(mask: torch.Tensor | None, n_keys: int) -> torch.Tensor | None:
+def normalise_mask(mask: torch.Tensor | None, n_keys: int) -> torch.Tensor | None:
     """transformers' additive mask as what it means: None where all may look, boolean, or additive with -inf.
 
     Forbidden keys carry the lowest finite number of the format (or a sum of such); a real bias is never so low.
@@ -150,7 +150,7 @@ def _recorded_attention(module, query, key, value, attention_mask=None, scaling=
         key,
         value,
         scale=scaling,
-        mask=additive_to_boolean(attention_mask, key.shape[-2]),
+        mask=normalise_mask(attention_mask, key.shape[-2]),
         bias=call.bias,
         softcap=call.softcap,
         sink=call.sink,

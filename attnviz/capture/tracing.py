@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from attnviz.capture.generation import decoder_ids
-from attnviz.capture.interface import AttentionCall, additive_to_boolean, prepare, recording
+from attnviz.capture.interface import AttentionCall, normalise_mask, prepare, recording
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
 from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids
@@ -37,7 +37,7 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_t
         if tensor is None:
             return None
         if id(tensor) not in masks:
-            converted = additive_to_boolean(tensor, n_keys)
+            converted = normalise_mask(tensor, n_keys)
             masks[id(tensor)] = (tensor, None if converted is None else to_numpy(converted[0]))
         return masks[id(tensor)][1]
 

@@ -56,25 +56,31 @@ def heatmap(
     return styled(figure, theme, height=side + top + 8, margin=margin, title=name)
 
 
+def thumbnails(trace: Trace, kind: str | None = None, cells: int = THUMBNAIL_CELLS) -> list[np.ndarray]:
+    """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
+    return [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]
+
+
 def all_heads(
     trace: Trace,
     kind: str | None = None,
     *,
     chosen: tuple[int, int] | None = None,
     theme: str = "light",
-    cells: int = THUMBNAIL_CELLS,
+    pooled: list[np.ndarray] | None = None,
 ) -> go.Figure:
-    """Every head of one kind as a thumbnail, layers down and heads across; long texts are pooled by maximum.
+    """Every head of one kind as a thumbnail, layers down and heads across.
 
-    Each thumbnail carries a marker whose customdata is [layer, head], so that a click can be told apart.
+    `pooled` is what `thumbnails` gave before, so that choosing another head computes nothing anew. Each thumbnail
+    carries a marker whose customdata is [layer, head], so that a click can be told apart.
     """
-    thumbnails = [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]  # layer by layer
-    n_layers, n_heads = len(thumbnails), max(len(layer) for layer in thumbnails)
-    tall, wide = thumbnails[0].shape[1:]
+    pooled = thumbnails(trace, kind) if pooled is None else pooled
+    n_layers, n_heads = len(pooled), max(len(layer) for layer in pooled)
+    tall, wide = pooled[0].shape[1:]
     gap = max(1, round(max(tall, wide) / 12))
     down, across = tall + gap, wide + gap
     mosaic = np.full((n_layers * down - gap, n_heads * across - gap), GAP, dtype=np.uint8)
-    for row, layer in enumerate(thumbnails):
+    for row, layer in enumerate(pooled):
         for column, weights in enumerate(layer):
             top, left = row * down, column * across
             mosaic[top : top + tall, left : left + wide] = np.rint(weights * SHADES)
@@ -88,7 +94,7 @@ def all_heads(
             hoverinfo="skip",
         )
     )
-    addresses = [(layer, head) for layer in range(n_layers) for head in range(len(thumbnails[layer]))]
+    addresses = [(layer, head) for layer in range(n_layers) for head in range(len(pooled[layer]))]
     xs = [head * across + (wide - 1) / 2 for head in range(n_heads)]
     ys = [layer * down + (tall - 1) / 2 for layer in range(n_layers)]
     pixels = GRID_WIDTH / n_heads

@@ -1,7 +1,9 @@
 """Work done once and shared by every session: models, traces and certificates. All of it is read-only."""
 
+import numpy as np
 import streamlit as st
 
+from attnviz import figures
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.traces import Trace
@@ -33,6 +35,12 @@ def trace_of(name: str, revision: str, text: str) -> Trace:
     from attnviz.capture.tracing import trace
 
     return trace(loaded_model(name, revision), text)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Drawing the heads…")
+def thumbnails_of(_trace: Trace, name: str, revision: str, text: str, kind: str) -> list[np.ndarray]:
+    """The small pictures of all heads of one kind; what follows the trace names it for the cache."""
+    return figures.thumbnails(_trace, kind)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attnviz.capture.interface import AttentionCall, additive_to_boolean, eager_twin, watching_eager
+from attnviz.capture.interface import AttentionCall, eager_twin, normalise_mask, watching_eager
 from attnviz.capture.tracing import read_text, run, to_numpy, trace
 from attnviz.core.attention import attention
 from attnviz.errors import AttnvizError
@@ -203,7 +203,7 @@ def _compare_heads(
         raise ValueError(
             f"layer {layer.index}: weights {shown.weights.shape} on screen, {theirs.shape} in eager attention"
         )
-    mask = additive_to_boolean(call.mask, call.key.shape[-2])
+    mask = normalise_mask(call.mask, call.key.shape[-2])
     live = _live_rows(None if mask is None else to_numpy(mask[0]), theirs.shape[0], rows)
     largest_output = float(np.abs(their_output).max()) or 1.0
     output_drift = _largest(shown.output - their_output, live) / largest_output
@@ -232,7 +232,7 @@ def _core_on(call: AttentionCall, rows: np.ndarray):
         call.key[0],
         call.value[0],
         scale=call.scale,
-        mask=part(additive_to_boolean(call.mask, call.key.shape[-2])),
+        mask=part(normalise_mask(call.mask, call.key.shape[-2])),
         bias=part(call.bias),
         softcap=call.softcap,
         sink=None if call.sink is None else call.sink.reshape(-1),

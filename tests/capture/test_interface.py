@@ -12,8 +12,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 from attnviz.capture.interface import (
     IMPLEMENTATION,
-    additive_to_boolean,
     eager_twin,
+    normalise_mask,
     prepare,
     recording,
     watching_eager,
@@ -274,5 +274,5 @@ FLOOR = torch.finfo(torch.float32).min
 )
 def test_a_mask_is_read_as_what_it_means(mask, expected):
     """The lowest finite number stands for 'may not look'; as a number it would leave weights on padding."""
-    converted = additive_to_boolean(mask, 2)
+    converted = normalise_mask(mask, 2)
     assert (None if converted is None else converted.tolist()) == expected

@@ -61,7 +61,7 @@ def test_grid_has_one_click_target_a_head(n_layers, n_heads):
 
 def test_thumbnails_keep_the_largest_weight_of_a_long_text():
     trace = make_trace(["t"] * 100, 1, 1)
-    mosaic = np.asarray(figures.all_heads(trace, cells=10).data[0].z)
+    mosaic = np.asarray(figures.all_heads(trace, pooled=figures.thumbnails(trace, cells=10)).data[0].z)
     assert mosaic.shape == (10, 10)
     weights = trace.weights(0, 0)
     blocks = weights.reshape(10, 10, 10, 10).max(axis=(1, 3))
