@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,10 +129,16 @@ def _validate(chosen: argparse.Namespace) -> int:
 def _load(chosen: argparse.Namespace) -> Any:
     from tqdm import tqdm
 
+    from attnviz.models import catalog, hub
+
+    if catalog.locate(chosen.model) is None:
+        download = hub.plan_download(chosen.model)
+        said = f"fetching {in_one_line(download.name)}, {download.size}"
+        with tqdm(desc=said, total=download.bytes, unit="B", unit_scale=True, disable=None) as bar:
+            hub.fetch(download, _bar_progress(bar))
     from attnviz.models.loading import load_model
 
-    with tqdm(desc=f"fetching {chosen.model}", unit="B", unit_scale=True, disable=None, delay=0.5) as bar:
-        return load_model(chosen.model, device=chosen.device, progress=_bar_progress(bar))
+    return load_model(chosen.model, device=chosen.device)
 
 
 def _bar_progress(bar: Any) -> Callable[[int, int], None]:
