@@ -66,7 +66,7 @@ numbers[3].metric(
 leak = certificate.causal_leak
 numbers[4].metric(
     "Looks ahead",
-    "allowed" if leak is None else f"{leak:.0e}",
+    "allowed" if leak is None else f"{leak:.1e}" if leak else "never",
     help="The largest weight on a later token. Gate 0 where the model is causal.",
 )
 
