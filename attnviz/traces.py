@@ -47,6 +47,11 @@ class LayerAttention:
     def n_heads(self) -> int:
         return self.q.shape[0]
 
+    def vectors(self, head: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One head's q [queries, d_k], k [keys, d_k] and v [keys, d_v]; with grouped heads, those it shares."""
+        kv_head = head // (self.n_heads // self.k.shape[0])
+        return self.q[head], self.k[kv_head], self.v[kv_head]
+
     def attention(self, head: int | None = None, rows: np.ndarray | None = None) -> Stages:
         """All stages of every head [heads, queries, keys], or of one [queries, keys]; of the given query rows only."""
         heads = slice(None) if head is None else slice(head, head + 1)

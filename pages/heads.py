@@ -9,6 +9,7 @@ from attnviz.ui import cache, pickers
 from attnviz.ui.certificates import badge
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
 trace = pickers.current_trace()
@@ -29,6 +30,18 @@ def open_clicked_head() -> None:
         clicked_layer, clicked_head = points[0]["customdata"]
         choose(layer=int(clicked_layer), head=int(clicked_head))
 
+
+def open_clicked_cell() -> None:
+    points = st.session_state.heatmap.selection.points
+    if points:
+        clicked_query, clicked_key, _ = points[0]["customdata"]
+        choose(query=int(clicked_query), key=int(clicked_key))
+
+
+stages = trace.attention(layer, head, kind)
+queries, keys = trace.sides(kind)
+query = min(view().query, len(queries) - 1)
+key = view().key if view().key < len(keys) else int(stages.weights[query].argmax())
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -60,16 +73,29 @@ with right:
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
     st.plotly_chart(
-        figures.heatmap(trace, layer, head, kind, theme=theme()),
+        figures.heatmap(trace, layer, head, kind, cell=(query, key), theme=theme()),
         key="heatmap",
+        on_select=open_clicked_cell,
+        selection_mode="points",
         theme=None,
         config={"displayModeBar": False},
         alt=f"Attention weights of L{layer}.H{head} over {len(trace.tokens)} tokens: {' '.join(trace.tokens)[:300]}",
     )
     st.caption(
-        "Read along a row: where that token looks; every row sums to 1. Drag to zoom in, double-click to go back."
+        "Read along a row: where that token looks; every row sums to 1. Click a cell for its story; drag to zoom in, "
+        "double-click to go back."
         + (" A decoder's row is where it looks while it predicts the token after." if kind != "encoder" else "")
     )
+
+st.subheader("One number's story")
+pick_query, pick_key, _ = st.columns([1, 1, 2])
+with pick_query:
+    chosen_by(
+        st.selectbox, "query", "From", query, options=range(len(queries)), format_func=lambda i: f"{queries[i]} · {i}"
+    )
+with pick_key:
+    chosen_by(st.selectbox, "key", "To", key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
+tell(stages, layers[layer].vectors(head), layers[layer].scale, (query, key), queries, keys)
 
 try:
     certificate = cache.certificate_of(trace.model, trace.revision, trace.text)

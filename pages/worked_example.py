@@ -7,6 +7,7 @@ import streamlit as st
 from attnviz import figures
 from attnviz.core.worked_example import PRINTED_OUTPUT, PRINTED_WEIGHTS, worked_example, wrong_rows
 from attnviz.ui.state import chosen_by, view
+from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
 COLUMNS = ("d0", "d1")
@@ -79,6 +80,13 @@ st.markdown(
     f"Added up, **{tokens[row]}** becomes **[{stages.output[row, 0]:.4f}, {stages.output[row, 1]:.4f}]**: "
     f"a point inside the triangle of the three values, because the weights are positive and sum to 1."
 )
+
+key = chosen.key if chosen.key < len(tokens) else int(stages.weights[row].argmax())
+chosen_by(
+    st.segmented_control, "key", f"One number's story: from {tokens[row]} to", key, options=range(len(tokens)),
+    format_func=lambda i: tokens[i], required=True,
+)  # fmt: skip
+tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
 
 st.subheader("If you have the book open")
 exact = worked_example().stages

@@ -1,8 +1,9 @@
 """Arrays to Plotly figures; no Streamlit, no torch. Every figure takes a `theme`, "light" or "dark"."""
 
+from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
 from attnviz.figures.training import training_curves
 from attnviz.figures.worked_example import matrix
 
-__all__ = ["all_heads", "certificate_grid", "heatmap", "matrix", "thumbnails", "training_curves"]
+__all__ = ["all_heads", "cell_story", "certificate_grid", "heatmap", "matrix", "thumbnails", "training_curves"]

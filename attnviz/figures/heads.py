@@ -8,22 +8,33 @@ import plotly.graph_objects as go
 from attnviz.figures.theme import THEMES, shortened, styled, token_labels
 from attnviz.traces import Trace
 
+CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow
 THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
 SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 255 is all slashes, which JSON escapes
 GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
 def heatmap(
-    trace: Trace, layer: int, head: int, kind: str | None = None, *, theme: str = "light", title: str | None = None
+    trace: Trace,
+    layer: int,
+    head: int,
+    kind: str | None = None,
+    *,
+    cell: tuple[int, int] | None = None,
+    theme: str = "light",
+    title: str | None = None,
 ) -> go.Figure:
     """The weights of one head: rows attend (queries), columns are attended to (keys); ink is weight, 0 to 1.
 
+    With a `cell` (query, key) that cell is framed, and, up to CLICKABLE tokens a side, every cell carries a marker
+    whose customdata is [query, key, weight], so that a click can be told apart.
     Raises IndexError for a head that the trace does not have.
     """
     weights = trace.weights(layer, head, kind)
     queries, keys = trace.sides(kind)
     left = 14 + 7 * max(len(shortened(token)) for token in queries)
     top = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
+    clickable = cell is not None and max(weights.shape) <= CLICKABLE
     figure = go.Figure(
         go.Heatmap(
             z=weights.astype(np.float32),
@@ -33,6 +44,7 @@ def heatmap(
             xgap=1 if len(keys) <= 64 else 0,
             ygap=1 if len(keys) <= 64 else 0,
             hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
+            hoverinfo="skip" if clickable else None,
             colorbar={"title": {"text": "weight", "side": "top", "font": {"size": 12}}, "tickfont": {"size": 11},
                       "orientation": "h", "thickness": 8, "len": 120,
                       "lenmode": "pixels", "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container",
@@ -40,6 +52,17 @@ def heatmap(
         )
     )  # fmt: skip
     side = 400
+    if cell is not None:
+        figure.add_shape(type="rect", x0=cell[1] - 0.5, x1=cell[1] + 0.5, y0=cell[0] - 0.5, y1=cell[0] + 0.5,
+                         line={"color": THEMES[theme].alarm, "width": 2})  # fmt: skip
+    if clickable:
+        cells = [(i, j, weight) for i, row in enumerate(weights.tolist()) for j, weight in enumerate(row)]
+        figure.add_scatter(
+            x=[j for _, j, _ in cells], y=[i for i, _, _ in cells], customdata=cells, mode="markers",
+            marker={"symbol": "square", "size": 0.9 * side / max(weights.shape), "color": "rgba(0,0,0,0.004)"},
+            selected={"marker": {"opacity": 0.004}}, unselected={"marker": {"opacity": 0.004}},
+            hovertemplate="%{y} → %{x}: %{customdata[2]:.4f}<extra></extra>",
+        )  # fmt: skip
     step = -(-len(keys) // 48)
     figure.update_xaxes(
         side="top", tickangle=-60, ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(keys),

@@ -13,8 +13,9 @@ class View:
     """One state of the app.
 
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
-    a `step` of training for the last one kept up to it; `checked_on` says what the certificate is for, and `row` which
-    token's row is followed in the worked example.
+    a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
+    told: past the end they stand for the last token, and for the key that gets most of its row. `checked_on` says
+    what the certificate is for, and `row` which token's row is followed in the worked example.
     """
 
     model: str = ""
@@ -22,6 +23,8 @@ class View:
     kind: str = ""
     layer: int = 0
     head: int = 0
+    query: int = 99_999
+    key: int = 99_999
     checked_on: str = "text"
     step: int = 99_999
     row: int = 0

@@ -21,22 +21,13 @@ ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 PATIENCE = 60_000  # milliseconds; the first page imports torch
-TARGET = """([layer, head]) => {
-    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.some(t => t.type === 'scatter'));
-    const markers = plot.data.find(trace => trace.type === 'scatter'), {xaxis, yaxis} = plot._fullLayout;
-    const i = [...markers.customdata].findIndex(([l, h]) => l === layer && h === head);
-    const box = plot.getBoundingClientRect();
+TARGET = """([name, row, column]) => {  // where on screen a chart's marker for (row, column) is
+    const plot = document.querySelector(`.st-key-${name} .js-plotly-plot`), {xaxis, yaxis} = plot._fullLayout;
+    const markers = plot.data.find(trace => trace.type === 'scatter'), box = plot.getBoundingClientRect();
+    const i = [...markers.customdata].findIndex(([r, c]) => r === row && c === column);
     return [box.left + xaxis._offset + xaxis.l2p(markers.x[i]), box.top + yaxis._offset + yaxis.l2p(markers.y[i])];
 }"""
-CELL = """([key, query]) => {
-    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.length === 1);
-    const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
-    return [box.left + xaxis._offset + xaxis.l2p(key), box.top + yaxis._offset + yaxis.l2p(query)];
-}"""
-LABELS = """() => {
-    const plot = [...document.querySelectorAll('.js-plotly-plot')].find(p => p.data.length === 1);
-    return [...plot.querySelectorAll('.xtick text')].map(label => label.textContent);
-}"""
+LABELS = """() => [...document.querySelectorAll('.st-key-heatmap .xtick text')].map(label => label.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -93,20 +84,24 @@ def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
     box.fill("the cat sat on the mat <img src=x onerror=alert(1)>")
     box.press("Control+Enter")
     page.wait_for_url("**text=the+cat+sat*", timeout=PATIENCE)
-    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 6")
     wait_for_proof(page)
-    page.mouse.click(*page.evaluate(TARGET, [4, 9]))
+    page.mouse.click(*page.evaluate(TARGET, ["all_heads", 4, 9]))
     page.wait_for_url("**layer=4&head=9*", timeout=PATIENCE)
     page.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
     labels = page.evaluate(LABELS)
     assert labels.count("the") == 2, "one of the two 'the' was dropped"
     assert "<" in labels and "onerror" in "".join(labels)
-    page.mouse.move(*page.evaluate(CELL, [2, 3]))
+    page.mouse.move(*page.evaluate(TARGET, ["heatmap", 3, 2]))
     page.locator(".hoverlayer text", has_text="sat → cat: 0.").wait_for(timeout=5000)
+    page.mouse.click(*page.evaluate(TARGET, ["heatmap", 3, 2]))
+    page.wait_for_url("**query=3&key=2*", timeout=PATIENCE)
+    page.get_by_text("From sat to cat: q · k").wait_for(timeout=PATIENCE)
 
     other = browser.new_page()
     other.goto(page.url)
     other.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
+    other.get_by_text("From sat to cat: q · k").wait_for(timeout=PATIENCE)
     assert other.get_by_label("Sentence").input_value() == "the cat sat on the mat <img src=x onerror=alert(1)>"
     other.close()
     assert page.problems == []

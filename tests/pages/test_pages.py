@@ -103,7 +103,7 @@ def test_any_text_is_drawn(text):
     app = open_app("heads.py")
     app.text_area(key="pick_text").set_value(text).run()
     assert not app.exception and not app.error
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 6
 
 
 @pytest.mark.parametrize(
