@@ -112,3 +112,4 @@ draw(
     flagged=off,
 )
 draw(ours, "exact", figures_exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+st.page_link("pages/scaling.py", label="Next: why divide by √d_k", icon=":material/compress:")

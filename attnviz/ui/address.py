@@ -28,6 +28,7 @@ class View:
     checked_on: str = "text"
     step: int = 99_999
     row: int = 0
+    d_k: int = 64
     scaled: bool = False
     causal: bool = False
 

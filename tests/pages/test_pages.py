@@ -225,3 +225,11 @@ def test_worked_example_shows_scaling_and_mask():
 def test_worked_example_points_out_the_wrong_rows():
     text = " ".join(box.value for box in open_app("worked_example.py").markdown)
     assert "**sat** and **mat**" in text
+
+
+def test_scaling_page_follows_its_slider():
+    app = open_app("scaling.py")
+    app.select_slider(key="pick_d_k").set_value(1024).run()
+    assert not app.exception
+    assert app.query_params["d_k"] == "1024"
+    assert "√1024 = 32.00" in " ".join(box.value for box in app.markdown)

@@ -1,0 +1,53 @@
+"""Why divide by √d_k: longer vectors make larger scores, and softmax stops sharing."""
+
+import math
+
+import streamlit as st
+
+from attnviz import figures
+from attnviz.core.scaling import WIDTHS, sample_scores
+from attnviz.ui.state import chosen_by, view
+from attnviz.ui.theme import theme
+
+chosen = view()
+d_k = max((width for width in WIDTHS if width <= chosen.d_k), default=WIDTHS[0])
+samples = [sample_scores(width, scaled=scaled) for width in WIDTHS for scaled in (False, True)]
+here = {sample.scaled: sample for sample in samples if sample.d_k == d_k}
+
+st.title("Why divide by √d_k")
+st.markdown(
+    "A score adds up d_k products. The more there are, the further the sum strays from zero, and softmax turns a large "
+    "lead into everything: one key takes the whole row, and the gradient that should correct it fades. Dividing by "
+    "√d_k takes the length out again."
+)
+chosen_by(st.select_slider, "d_k", "Width of queries and keys, d_k", d_k, options=WIDTHS)
+st.markdown(
+    f"At d_k = {d_k} the scores spread by **{here[False].spread:.2f}** (the law: √{d_k} = {math.sqrt(d_k):.2f}), and "
+    f"the best of 16 keys takes **{here[False].winner:.0%}** of its row. Divided, they spread by "
+    f"**{here[True].spread:.2f}** and it takes **{here[True].winner:.0%}**."
+)
+charts = [
+    ("spread", figures.over_width(samples, "spread", title="Spread of the scores", unit="standard deviation",
+                                  law=[math.sqrt(width) for width in WIDTHS], d_k=d_k, theme=theme())),
+    ("row", figures.two_rows(here[False].weights[0], here[True].weights[0], title="One query's row", theme=theme())),
+    ("winner", figures.over_width(samples, "winner", title="Weight of the winner", unit="mean largest weight",
+                                  law=None, d_k=d_k, theme=theme())),
+    ("gradient", figures.over_width(samples, "gradient", title="Gradient through softmax", unit="mean size",
+                                    law=None, d_k=d_k, theme=theme())),
+]  # fmt: skip
+places = [place for _ in range(2) for place in st.columns(2, gap="large")]
+for place, (name, chart) in zip(places, charts):
+    place.plotly_chart(
+        chart,
+        key=f"scaling_{name}",
+        theme=None,
+        config={"displayModeBar": False},
+        alt=f"{chart.layout.title.text}: without and with the division by √d_k, for d_k from 1 to 1,024; at {d_k} "
+        f"{getattr(here[False], name, here[False].winner):.3f} and {getattr(here[True], name, here[True].winner):.3f}.",
+    )
+st.caption(
+    "200 queries with 16 keys each, drawn for each width with entries of mean 0 and variance 1. In a trained model "
+    "entries are neither independent nor of variance 1: there the division sets where training starts, not where it "
+    "ends."
+)
+st.page_link("pages/heads.py", label="See scores and scale in a trained model", icon=":material/grid_view:")
