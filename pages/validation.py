@@ -35,8 +35,9 @@ except AttnvizError as error:
     st.stop()
 
 what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split('/')[-1])}"
+texts = "this sentence" if view().checked_on == "text" else f"{certificate.texts} sentences that it can read whole"
 if certificate.passed:
-    st.success(f"Yes. All {what} agree with transformers' own attention.", icon=":material/verified:")
+    st.success(f"Yes. All {what} agree with transformers' own attention on {texts}.", icon=":material/verified:")
 else:
     st.error(
         f"No. Of the {what}, some differ by more than rounding: do not trust these maps.", icon=":material/warning:"

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from attnviz import figures
-from attnviz.core.worked_example import PRINTED_OUTPUT, PRINTED_WEIGHTS, worked_example, wrong_rows
+from attnviz.core.worked_example import printed_and_exact, worked_example, wrong_rows
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -61,7 +61,7 @@ for place, (name, values, columns, title, says) in zip(places, steps):
     draw(place, name, values, columns, title, says, chosen_row=row)
 
 st.subheader(f"The row of “{tokens[row]}”, number by number")
-powers = np.exp(stages.masked[row])
+powers = example.powers(row)
 story = pd.DataFrame(
     {
         "key": tokens,
@@ -89,27 +89,25 @@ chosen_by(
 tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
 
 st.subheader("If you have the book open")
-exact = worked_example().stages
 wrong = wrong_rows()
+right = " and ".join(f"**{token}**" for token in tokens if token not in wrong)
 st.markdown(
-    f"The section prints this example with two digits. The row of *cat* is right. The rows of "
-    f"{' and '.join(f'**{token}**' for token in wrong)} are not: the framed numbers differ from the exact ones. "
-    "Nothing is wrong with the method, only with the arithmetic on the page."
+    f"The section prints this example with two digits. Right: the row of {right}. Not right: the rows of "
+    f"{' and '.join(f'**{token}**' for token in wrong)}, whose framed numbers differ from the exact ones. Nothing is "
+    "wrong with the method, only with the arithmetic on the page."
 )
 book, ours = st.columns(2, gap="large")
 labels = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
-figures_printed = np.hstack([PRINTED_WEIGHTS, PRINTED_OUTPUT])
-figures_exact = np.hstack([exact.weights, exact.output])
-off = ~np.isclose(np.round(figures_exact, 2), figures_printed)
+printed, exact, off = printed_and_exact()
 draw(
     book,
     "printed",
-    figures_printed,
+    printed,
     labels,
     "As printed",
     "Framed: not the exact number to two digits.",
     digits=2,
     flagged=off,
 )
-draw(ours, "exact", figures_exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
 st.page_link("pages/scaling.py", label="Next: why divide by √d_k", icon=":material/compress:")

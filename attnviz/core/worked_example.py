@@ -28,6 +28,10 @@ class WorkedExample:
     mask: np.ndarray | None
     stages: Stages
 
+    def powers(self, row: int) -> np.ndarray:
+        """e to each score of one row [keys], as one writes it by hand; the core shifts the scores first."""
+        return np.exp(self.stages.masked[row])
+
 
 def worked_example(*, scaled: bool = False, causal: bool = False) -> WorkedExample:
     """The example, with 1/√d_k and a causal mask if asked for (the section itself uses neither)."""
@@ -37,9 +41,14 @@ def worked_example(*, scaled: bool = False, causal: bool = False) -> WorkedExamp
     return WorkedExample(TOKENS, Q, K, V, scale, mask, attention(Q, K, V, scale=scale, mask=mask))
 
 
+def printed_and_exact() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights beside output [tokens, 5], as printed and exact, and which printed figures are not the rounded exact."""
+    stages = worked_example().stages
+    printed, exact = np.hstack([PRINTED_WEIGHTS, PRINTED_OUTPUT]), np.hstack([stages.weights, stages.output])
+    return printed, exact, ~np.isclose(np.round(exact, 2), printed)
+
+
 def wrong_rows() -> list[str]:
     """The tokens whose printed figures are not the exact ones rounded to the two digits printed."""
-    exact = worked_example().stages
-    figures = np.hstack([PRINTED_WEIGHTS, PRINTED_OUTPUT])
-    right = np.isclose(np.round(np.hstack([exact.weights, exact.output]), 2), figures).all(axis=-1)
-    return [token for token, is_right in zip(TOKENS, right) if not is_right]
+    _, _, wrong = printed_and_exact()
+    return [token for token, row in zip(TOKENS, wrong) if row.any()]

@@ -38,10 +38,12 @@ def cell_story(
         ("Row after softmax", _largest_first(stages.weights[i], names, keep=j)),
         ("What it carries", _largest_first(lengths, names, keep=j)),
     ]
-    return [_bars(title, labels, values, names[j], theme) for title, (labels, values) in charts]
+    most = max(len(values) for _, (_, values) in charts)
+    return [_bars(title, labels, values, most, names[j], theme) for title, (labels, values) in charts]
 
 
-def _bars(title: str, labels: list[str], values: np.ndarray, chosen: str, theme: str) -> go.Figure:
+def _bars(title: str, labels: list[str], values: np.ndarray, most: int, chosen: str, theme: str) -> go.Figure:
+    """One chart, as tall as the one with the `most` bars needs."""
     colours = THEMES[theme]
     places = list(range(len(values)))
     ink = [colours.alarm if label == chosen else colours.accent for label in labels]
@@ -52,12 +54,12 @@ def _bars(title: str, labels: list[str], values: np.ndarray, chosen: str, theme:
             hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
         )
     )  # fmt: skip
-    styled(figure, theme, height=290, margin={"l": 92, "r": 12, "t": 40, "b": 28}, title=title)
+    styled(figure, theme, height=80 + 24 * most, margin={"l": 92, "r": 12, "t": 40, "b": 28}, title=title)
     figure.update_layout(title_font_size=15, bargap=0.25)
     figure.update_xaxes(constrain=None, showgrid=True, gridcolor=colours.ink[1], nticks=4, zeroline=True,
                         zerolinecolor=colours.faint, fixedrange=True)  # fmt: skip
     figure.update_yaxes(constrain=None, ticks="", fixedrange=True, tickvals=places, ticktext=labels,
-                        range=[BARS + 0.6, -0.6], ticklabelstandoff=4)  # fmt: skip
+                        range=[most - 0.4, -0.6], ticklabelstandoff=4)  # fmt: skip
     return figure
 
 
