@@ -3,24 +3,25 @@
 import streamlit as st
 
 from attnviz.ui import pickers, state
+from attnviz.ui.lessons import LESSONS
 from attnviz.ui.messages import show_notices
 
 st.set_page_config(page_title="attnviz", page_icon=state.ICON, layout="wide")
 state.start()
 
-worked_example = st.Page("pages/worked_example.py", title="Worked example", icon=":material/calculate:", default=True)
-scaling = st.Page("pages/scaling.py", title="Why divide by √d_k", icon=":material/compress:")
+lessons = [
+    st.Page(f"pages/{name}.py", title=title, icon=icon, default=position == 0)
+    for position, (name, (title, icon)) in enumerate(LESSONS.items())
+]
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
 born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/egg:")
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
 
-page = st.navigation(
-    {"Learn": [worked_example, scaling], "Explore": [heads, born], "Trust": [validation]}, position="top"
-)
+page = st.navigation({"Learn": lessons, "Explore": [heads, born], "Trust": [validation]}, position="top")
 with st.sidebar:
     if page in (heads, validation):
         pickers.model()
-    if page not in (worked_example, scaling):
+    if page not in lessons:
         pickers.text()
 show_notices()
 try:

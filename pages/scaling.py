@@ -6,6 +6,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.core.scaling import WIDTHS, sample_scores
+from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.theme import theme
 
@@ -50,4 +51,4 @@ st.caption(
     "entries are neither independent nor of variance 1: there the division sets where training starts, not where it "
     "ends."
 )
-st.page_link("pages/heads.py", label="See scores and scale in a trained model", icon=":material/grid_view:")
+end_lesson("scaling")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.core.worked_example import printed_and_exact, worked_example, wrong_rows
+from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -110,4 +111,4 @@ draw(
     flagged=off,
 )
 draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
-st.page_link("pages/scaling.py", label="Next: why divide by √d_k", icon=":material/compress:")
+end_lesson("worked_example")

@@ -1,10 +1,11 @@
 """Everything that is chosen, as a query string and back: the address bar is the view."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
 VERSION = "1"
-LONGEST_TEXT = 4000  # characters; a longer text is not put into the address
+LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
 
 
@@ -33,12 +34,10 @@ class View:
     causal: bool = False
 
 
-def write(view: View) -> dict[str, str]:
-    """Every choice and the version, so that a link keeps its meaning when a default changes."""
-    query = {"v": VERSION} | {field.name: _written(getattr(view, field.name)) for field in fields(View)}
-    if len(view.text) > LONGEST_TEXT:
-        del query["text"]
-    return query
+def write(view: View, names: Container[str]) -> dict[str, str]:
+    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes."""
+    query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
+    return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
 
 
 def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
@@ -76,6 +75,10 @@ def _read(name: str, raw: str, default: object) -> object:
         if not (raw.isascii() and raw.isdigit() and len(raw) < 6):
             raise ValueError(raw)
         return int(raw)
+    if isinstance(default, float):
+        if not math.isfinite(float(raw)):
+            raise ValueError(raw)
+        return float(raw)
     if name == "kind" and raw not in ("", "encoder", "decoder", "cross"):
         raise ValueError(raw)
     if name == "checked_on" and raw not in CHECKED_ON:

@@ -19,6 +19,7 @@ def start() -> None:
     if "view" not in st.session_state:
         st.session_state.view, st.session_state.notices = address.read(st.query_params.to_dict())
     st.session_state.inside_app = True
+    st.session_state.on_screen = set()
 
 
 def view() -> View:
@@ -39,9 +40,14 @@ def choose(**changes: Any) -> None:
 
 
 def finish() -> None:
-    """app.py calls this last: the address shows the view, so that it can be copied and sent."""
+    """app.py calls this last: the address holds every choice on this screen, so that it can be copied and sent."""
     st.session_state.inside_app = False
-    st.query_params.from_dict(address.write(st.session_state.view))
+    st.query_params.from_dict(address.write(st.session_state.view, st.session_state.on_screen))
+
+
+def on_screen(*names: str) -> None:
+    """These choices shape this screen, so the address holds them; `chosen_by` says it of its own."""
+    st.session_state.on_screen.update(names)
 
 
 def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -> Any:
@@ -51,6 +57,7 @@ def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -
     """
     key = f"pick_{field}"
     st.session_state[key] = value
+    on_screen(field)
 
     def changed() -> None:
         if st.session_state[key] is not None:
