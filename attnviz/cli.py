@@ -45,7 +45,7 @@ def _example(chosen: argparse.Namespace) -> int:
     if chosen.json:
         _print_json(
             {
-                "tokens": list(example.tokens),
+                "tokens": list(example.inputs.tokens),
                 "Q": example.Q.tolist(),
                 "K": example.K.tolist(),
                 "V": example.V.tolist(),
@@ -69,7 +69,7 @@ def _example(chosen: argparse.Namespace) -> int:
         ("output, weights·V", stages.output),
     ]:
         print(title)
-        for token, row in zip(example.tokens, values):
+        for token, row in zip(example.inputs.tokens, values):
             print(f"  {token}  " + "  ".join(f"{value:8.4f}" for value in row))
     print(f"The section's printed figures are off in the rows {' and '.join(wrong_rows())}.")
     return 0

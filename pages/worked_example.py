@@ -1,38 +1,47 @@
-"""The section's worked example, "cat sat mat": every stage with exact numbers, one row followed step by step."""
+"""The worked example: a few words in a few dimensions, every stage with exact numbers, one row followed."""
+
+import inspect
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from attnviz import figures
-from attnviz.core.worked_example import printed_and_exact, worked_example, wrong_rows
+from attnviz.core import attention as core
+from attnviz.core.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
+from attnviz.ui.address import STAGES
+from attnviz.ui.example import edited_inputs, preset_of, projections_in_numbers, row_in_numbers
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.messages import plain
+from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
-COLUMNS = ("d0", "d1")
+NAMES = {"projections": "Q, K, V", "scores": "Scores", "scaled": "÷ √d", "masked": "Mask", "powers": "e to the score",
+         "weights": "Weights", "output": "Output"}  # fmt: skip
 
 chosen = view()
-st.title("Attention on three words")
+st.title("Attention, number by number")
 st.markdown(
     "Each word asks a question (its **query**), offers itself (its **key**) and has something to give (its **value**). "
-    "Here all three are the same two numbers, so you can follow every step in your head."
+    "Change any number and watch where it goes."
 )
-st.page_link("pages/heads.py", label="See it in a trained model", icon=":material/grid_view:")
-pick_row, pick_scale, pick_mask = st.columns([2, 1, 1], vertical_alignment="bottom")
-with pick_scale:
-    chosen_by(st.toggle, "scaled", "Divide by √d_k", chosen.scaled, help="Real models do; the book's example does not.")
-with pick_mask:
-    chosen_by(st.toggle, "causal", "No looking ahead", chosen.causal, help="The causal mask of language models.")
-example = worked_example(scaled=chosen.scaled, causal=chosen.causal)
-stages, tokens = example.stages, example.tokens
+left, right = st.columns([5, 6], gap="large")
+with left:
+    inputs = edited_inputs()
+    switches = st.columns(2)
+    with switches[0]:
+        chosen_by(
+            st.toggle, "scaled", "Divide by √d", chosen.scaled, help="Real models do; the section's example does not."
+        )
+    with switches[1]:
+        chosen_by(st.toggle, "causal", "No looking ahead", chosen.causal, help="The causal mask of language models.")
+example = worked_example(inputs, scaled=chosen.scaled, causal=chosen.causal)
+stages, tokens = example.stages, inputs.tokens
+axes = dimensions(inputs.X.shape[1])
 row = min(chosen.row, len(tokens) - 1)
-with pick_row:
-    chosen_by(
-        st.segmented_control, "row", "Follow the row of", row, options=range(len(tokens)),
-        format_func=lambda i: tokens[i], required=True,
-    )  # fmt: skip
+skipped = {"scaled": not chosen.scaled, "masked": not chosen.causal}
+steps = [stage for stage in STAGES if not skipped.get(stage)]
+stage = chosen.stage if chosen.stage in steps else steps[-1]
 
 
 def draw(place, name: str, values: np.ndarray, columns: tuple[str, ...], title: str, says: str, **options) -> None:
@@ -48,67 +57,99 @@ def draw(place, name: str, values: np.ndarray, columns: tuple[str, ...], title: 
         st.caption(says)
 
 
-steps = [("vectors", example.Q, COLUMNS, "Q = K = V", "One row a word: its two numbers."),
-         ("scores", stages.scores, tokens, "Scores  Q·Kᵀ", "Each query times each key: how they match.")]  # fmt: skip
-if chosen.scaled:
-    steps.append(("scaled", stages.scaled, tokens, "Scaled  ÷ √2", "Smaller scores, softer shares."))
-if chosen.causal:
-    steps.append(("masked", stages.masked, tokens, "Masked", "What comes later is out of reach: −∞."))
-steps += [("weights", stages.weights, tokens, "Weights  softmax", "e to each score, shared out: every row sums to 1."),
-          ("output", stages.output, COLUMNS, "Output  weights·V", "Each word's blend of all values.")]  # fmt: skip
-wide = 4 if len(steps) == 4 else 3
-places = [place for start in range(0, len(steps), wide) for place in st.columns(wide)[: len(steps) - start]]
-for place, (name, values, columns, title, says) in zip(places, steps):
-    draw(place, name, values, columns, title, says, chosen_row=row)
+with right:
+    chosen_by(
+        st.segmented_control, "row", "Follow the row of", row, options=range(len(tokens)),
+        format_func=lambda i: plain(tokens[i]), required=True,
+    )  # fmt: skip
+    if len(axes) == 2:
+        planes = (
+            figures.queries_and_keys(example.Q, example.K, tokens, row, theme=theme()),
+            figures.values_and_outputs(example.V, stages.output, tokens, row, theme=theme()),
+        )
+        for place, name, plane in zip(st.columns(2), ("queries and keys", "values and outputs"), planes):
+            place.plotly_chart(
+                plane, key=f"plane_{name[0]}", theme=None, config={"displayModeBar": False},
+                alt=f"The plane with {name}: "
+                + "; ".join(f"{text} at ({x:.3f}, {y:.3f})" for points in plane.data if points.text
+                            for text, x, y in zip(points.text, points.x, points.y)),
+            )  # fmt: skip
+        st.caption(
+            "Left: a score is how far a key reaches along the query (dotted), times the query's length. Right: outputs "
+            "lie inside the hull of the values, because weights are positive and sum to 1."
+        )
+    else:
+        st.caption("With two dimensions there is a picture of the plane here.")
 
-st.subheader(f"The row of “{tokens[row]}”, number by number")
-powers = example.powers(row)
-story = pd.DataFrame(
-    {
-        "key": tokens,
-        "q · k": [
-            " + ".join(f"{q:g}·{k:g}" for q, k in zip(example.Q[row], key)) + f" = {score:g}"
-            for key, score in zip(example.K, stages.scores[row])
-        ],
-        "score": [f"{score:.4f}".replace("-inf", "−∞") for score in stages.masked[row]],
-        "e^score": [f"{power:.4f}" for power in powers],
-        "weight": [f"{power:.4f} / {powers.sum():.4f} = {w:.4f}" for power, w in zip(powers, stages.weights[row])],
-        "weight · value": [f"{w:.4f} · [{v[0]:g}, {v[1]:g}]" for w, v in zip(stages.weights[row], example.V)],
-    }
-).set_index("key")
-st.table(story)
-st.markdown(
-    f"Added up, **{tokens[row]}** becomes **[{stages.output[row, 0]:.4f}, {stages.output[row, 1]:.4f}]**: "
-    f"a point inside the triangle of the three values, because the weights are positive and sum to 1."
-)
-
-key = chosen.key if chosen.key < len(tokens) else int(stages.weights[row].argmax())
-chosen_by(
-    st.segmented_control, "key", f"One number's story: from {tokens[row]} to", key, options=range(len(tokens)),
-    format_func=lambda i: tokens[i], required=True,
+st.subheader("Step by step")
+pick_step, go_on = st.columns([5, 1], vertical_alignment="bottom")
+with pick_step:
+    chosen_by(
+        st.segmented_control,
+        "stage",
+        "Worked out as far as",
+        stage,
+        options=steps,
+        format_func=NAMES.get,
+        required=True,
+    )
+after = steps[(steps.index(stage) + 1) % len(steps)]
+go_on.button(
+    "From the start" if after == steps[0] else "Next step", icon=":material/arrow_forward:", width="stretch",
+    on_click=choose, kwargs={"stage": after},
 )  # fmt: skip
-tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
 
-st.subheader("If you have the book open")
-wrong = wrong_rows()
-right = " and ".join(f"**{token}**" for token in tokens if token not in wrong)
-st.markdown(
-    f"The section prints this example with two digits. Right: the row of {right}. Not right: the rows of "
-    f"{' and '.join(f'**{token}**' for token in wrong)}, whose framed numbers differ from the exact ones. Nothing is "
-    "wrong with the method, only with the arithmetic on the page."
-)
-book, ours = st.columns(2, gap="large")
-labels = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
-printed, exact, off = printed_and_exact()
-draw(
-    book,
-    "printed",
-    printed,
-    labels,
-    "As printed",
-    "Framed: not the exact number to two digits.",
-    digits=2,
-    flagged=off,
-)
-draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+same = np.array_equal(example.Q, example.K) and np.array_equal(example.K, example.V)
+projected = [("Q = K = V", example.Q)] if same else [("Q = X W_Q", example.Q), ("K = X W_K", example.K),
+                                                     ("V = X W_V", example.V)]  # fmt: skip
+charts = [("projections", title, values, axes, "One row a word.") for title, values in projected]
+charts += [
+    ("scores", "Scores  Q·Kᵀ", stages.scores, tokens, "Each query times each key: how they match."),
+    ("scaled", f"Scaled  ÷ √{len(axes)}", stages.scaled, tokens, "Smaller scores, softer shares."),
+    ("masked", "Masked", stages.masked, tokens, "What comes later is out of reach: −∞."),
+    ("powers", "e to the score", example.powers, tokens, "Positive, whatever the score; a lead becomes a factor."
+     if not example.shift.any() else "Large scores: each row's largest is taken off first, which changes no weight."),
+    ("weights", "Weights  softmax", stages.weights, tokens, "Divided by the row's sum: every row sums to 1."),
+    ("output", "Output  weights·V", stages.output, axes, "Each word's blend of all values."),
+]  # fmt: skip
+charts = [chart for chart in charts if chart[0] in steps[: steps.index(stage) + 1]]
+wide = 4 if len(charts) == 4 else 3
+places = [place for start in range(0, len(charts), wide) for place in st.columns(wide)]
+for place, (name, title, values, columns, says) in zip(places, charts):
+    draw(place, f"{name}_{title[0]}", values, columns, title, says, chosen_row=row)
+
+st.subheader(f"The row of “{plain(tokens[row])}”, number by number")
+st.markdown(f"`{projections_in_numbers(example, row)}`")
+if stage != "projections":
+    st.table(row_in_numbers(example, row, stage))
+if stage == "output":
+    result = ", ".join(f"{value:.4f}" for value in stages.output[row])
+    st.markdown(f"Added up, **{plain(tokens[row])}** becomes **[{result}]**.")
+    key = chosen.key if chosen.key < len(tokens) else int(stages.weights[row].argmax())
+    chosen_by(
+        st.segmented_control, "key", f"One number's story: from {plain(tokens[row])} to", key,
+        options=range(len(tokens)), format_func=lambda i: plain(tokens[i]), required=True,
+    )  # fmt: skip
+    tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
+
+if preset_of(inputs) == THE_SECTION:
+    st.subheader("If you have the book open")
+    wrong = wrong_rows()
+    right_rows = " and ".join(f"**{token}**" for token in tokens if token not in wrong)
+    st.markdown(
+        f"The section prints this example with two digits. Right: the row of {right_rows}. Not right: the rows of "
+        f"{' and '.join(f'**{token}**' for token in wrong)}, whose framed numbers differ from the exact ones. Nothing "
+        "is wrong with the method, only with the arithmetic on the page."
+    )
+    book, ours = st.columns(2, gap="large")
+    labels = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
+    printed, exact, off = printed_and_exact()
+    draw(book, "printed", printed, labels, "As printed", "Framed: not the exact number to two digits.",
+         digits=2, flagged=off)  # fmt: skip
+    draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+
+with st.expander("The code that computed this", icon=":material/code:"):
+    st.code(
+        inspect.getsource(core.dot_product_attention) + "\n\n" + inspect.getsource(core.attention), language="python"
+    )
 end_lesson("worked_example")

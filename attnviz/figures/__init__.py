@@ -3,6 +3,7 @@
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
+from attnviz.figures.plane import queries_and_keys, values_and_outputs
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
 from attnviz.figures.worked_example import matrix
@@ -14,7 +15,9 @@ __all__ = [
     "heatmap",
     "matrix",
     "over_width",
+    "queries_and_keys",
     "thumbnails",
     "training_curves",
     "two_rows",
+    "values_and_outputs",
 ]

@@ -47,19 +47,24 @@ def _bars(title: str, labels: list[str], values: np.ndarray, most: int, chosen: 
     colours = THEMES[theme]
     places = list(range(len(values)))
     ink = [colours.alarm if label == chosen else colours.accent for label in labels]
+    still = {"constrain": None, "fixedrange": True}
     figure = go.Figure(
         go.Bar(
             x=values, y=places, orientation="h", customdata=labels,
             marker={"color": ink, "line": {"width": 0}},
             hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
-        )
+        ),
+        layout={
+            "bargap": 0.25,
+            "xaxis": still | {"showgrid": True, "gridcolor": colours.ink[1], "nticks": 4, "zeroline": True,
+                              "zerolinecolor": colours.faint},
+            "yaxis": still | {"tickvals": places, "ticktext": labels, "range": [most - 0.4, -0.6],
+                              "ticklabelstandoff": 4},
+        },
     )  # fmt: skip
-    styled(figure, theme, height=80 + 24 * most, margin={"l": 92, "r": 12, "t": 40, "b": 28}, title=title)
-    figure.update_layout(title_font_size=15, bargap=0.25)
-    figure.update_xaxes(constrain=None, showgrid=True, gridcolor=colours.ink[1], nticks=4, zeroline=True,
-                        zerolinecolor=colours.faint, fixedrange=True)  # fmt: skip
-    figure.update_yaxes(constrain=None, ticks="", fixedrange=True, tickvals=places, ticktext=labels,
-                        range=[most - 0.4, -0.6], ticklabelstandoff=4)  # fmt: skip
+    margin = {"l": 92, "r": 12, "t": 40, "b": 28}
+    styled(figure, theme, height=80 + 24 * most, margin=margin, title=title)
+    figure.layout.title.font.size = 15
     return figure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.theme import THEMES, styled
+from attnviz.figures.theme import THEMES, shortened, styled
 
 
 def matrix(
@@ -25,10 +25,19 @@ def matrix(
     finite = np.where(np.isfinite(values), values, 0.0)
     top = max(float(np.abs(finite).max()), 1.0)
     share = np.abs(finite) / top
+    framed = [] if flagged is None else [(i, j, i, j, colours.alarm, "dot") for i, j in np.argwhere(flagged).tolist()]
+    if chosen_row is not None:
+        framed.append((chosen_row, 0, chosen_row, values.shape[1] - 1, colours.accent, "solid"))
+    left_names = [html.escape(shortened(name)) for name in rows]
+    top_names = [html.escape(shortened(name, 34 // len(columns))) for name in columns]
+    axis = {"fixedrange": True, "tickfont": {"size": 13, "color": colours.faint}}
     figure = go.Figure(
         go.Heatmap(
             z=share,
             customdata=values,
+            text=[[_number(value, digits) for value in row] for row in values],
+            texttemplate="%{text}",  # Plotly writes it light or dark, as the cell needs
+            textfont={"size": 15 if values.shape[1] <= 4 else 13 if values.shape[1] <= 6 else 11},
             zmin=0,
             zmax=1.6,  # the darkest ink is left out, so that the numbers stay readable on every cell
             colorscale=colours.ink_scale(),
@@ -36,33 +45,26 @@ def matrix(
             xgap=3,
             ygap=3,
             hovertemplate="%{y}, %{x}: %{customdata:.6f}<extra></extra>",
-        )
-    )
-    on_strong = "#ffffff" if theme == "light" else "#0b0e14"
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            strong = share[i, j] > 0.7
-            figure.add_annotation(
-                x=j, y=i, showarrow=False, text=_number(values[i, j], digits),
-                font={"size": 15, "color": on_strong if strong else colours.text},
-            )  # fmt: skip
-            if flagged is not None and flagged[i, j]:
-                figure.add_shape(type="rect", x0=j - 0.46, x1=j + 0.46, y0=i - 0.44, y1=i + 0.44,
-                                 line={"color": colours.alarm, "width": 2, "dash": "dot"})  # fmt: skip
-    if chosen_row is not None:
-        figure.add_shape(type="rect", x0=-0.5, x1=values.shape[1] - 0.5, y0=chosen_row - 0.48, y1=chosen_row + 0.48,
-                         line={"color": colours.accent, "width": 2})  # fmt: skip
-    figure.update_xaxes(side="top", ticks="", tickvals=list(range(len(columns))),
-                        ticktext=[html.escape(name) for name in columns], range=[-0.54, len(columns) - 0.46],
-                        fixedrange=True, tickfont={"size": 13, "color": colours.faint})  # fmt: skip
-    figure.update_yaxes(ticks="", tickvals=list(range(len(rows))), ticktext=[html.escape(name) for name in rows],
-                        range=[len(rows) - 0.46, -0.54], fixedrange=True, ticklabelstandoff=6,
-                        tickfont={"size": 13, "color": colours.faint})  # fmt: skip
-    left = 18 + 8 * max(len(name) for name in rows)
-    return styled(figure, theme, height=62 * len(rows) + 66, margin={"l": left, "r": 6, "t": 58, "b": 8}, title=title)
+        ),
+        layout={
+            "shapes": [
+                {"type": "rect", "x0": left - 0.48, "x1": right + 0.48, "y0": top - 0.47, "y1": bottom + 0.47,
+                 "line": {"color": colour, "width": 2, "dash": dash}}
+                for top, left, bottom, right, colour, dash in framed
+            ],
+            "xaxis": axis | {"side": "top", "tickvals": list(range(len(columns))), "ticktext": top_names,
+                             "range": [-0.54, len(columns) - 0.46]},
+            "yaxis": axis | {"tickvals": list(range(len(rows))), "ticktext": left_names, "ticklabelstandoff": 6,
+                             "range": [len(rows) - 0.46, -0.54]},
+        },
+    )  # fmt: skip
+    margin = {"l": 18 + 8 * max(map(len, left_names)), "r": 6, "t": 58, "b": 8}
+    return styled(figure, theme, height=(62 if len(rows) <= 4 else 44) * len(rows) + 66, margin=margin, title=title)
 
 
 def _number(value: float, digits: int) -> str:
     if np.isneginf(value):
         return "−∞"
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.{digits}f}"
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
+    return f"{value:.{digits}f}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
+STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class View:
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `checked_on` says
-    what the certificate is for, and `row` which token's row is followed in the worked example.
+    what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage`
+    is how far it is worked out and `row` the token whose row is followed.
     """
 
     model: str = ""
@@ -28,6 +30,12 @@ class View:
     key: int = 99_999
     checked_on: str = "text"
     step: int = 99_999
+    words: str = "cat_1_0~sat_0_1~mat_1_1"
+    w_q: str = "1_0~0_1"
+    w_k: str = "1_0~0_1"
+    w_v: str = "1_0~0_1"
+    seed: int = 0
+    stage: str = "output"
     row: int = 0
     d_k: int = 64
     scaled: bool = False
@@ -82,5 +90,7 @@ def _read(name: str, raw: str, default: object) -> object:
     if name == "kind" and raw not in ("", "encoder", "decoder", "cross"):
         raise ValueError(raw)
     if name == "checked_on" and raw not in CHECKED_ON:
+        raise ValueError(raw)
+    if name == "stage" and raw not in STAGES:
         raise ValueError(raw)
     return raw

@@ -104,7 +104,7 @@ def test_certificate_grid_crosses_out_exactly_the_heads_past_the_gate():
 
 def test_matrix_prints_every_number_and_minus_infinity():
     figure = figures.matrix(np.array([[0.42231, -np.inf], [1.0, 0.0]]), ["a", "b"], ["c", "d"], title="t")
-    assert [note.text for note in figure.layout.annotations] == ["0.4223", "−∞", "1", "0"]
+    assert np.array(figure.data[0].text).tolist() == [["0.4223", "−∞"], ["1", "0"]]
 
 
 def test_training_curves_mark_the_step_and_draw_every_head_once():
