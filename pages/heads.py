@@ -12,11 +12,12 @@ from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
+chosen = view()
 trace = pickers.current_trace()
-kind = view().kind if view().kind in trace.kinds else trace.kinds[0]
+kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
 layers = trace.of_kind(kind)
-layer = min(view().layer, len(layers) - 1)
-head = min(view().head, layers[layer].n_heads - 1)
+layer = min(chosen.layer, len(layers) - 1)
+head = min(chosen.head, layers[layer].n_heads - 1)
 choose(kind=kind, layer=layer, head=head)
 
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
@@ -40,8 +41,8 @@ def open_clicked_cell() -> None:
 
 stages = trace.attention(layer, head, kind)
 queries, keys = trace.sides(kind)
-query = min(view().query, len(queries) - 1)
-key = view().key if view().key < len(keys) else int(stages.weights[query].argmax())
+query = min(chosen.query, len(queries) - 1)
+key = chosen.key if chosen.key < len(keys) else int(stages.weights[query].argmax())
 
 left, right = st.columns(2, gap="large")
 with left:

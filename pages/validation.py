@@ -18,14 +18,15 @@ ERRORS = {
     "output_error": "Output",
 }
 
+chosen = view()
 trace = pickers.current_trace()
 st.title("Is this the model's own attention?")
 chosen_by(
-    st.segmented_control, "checked_on", "Compared on", view().checked_on, options=CHECKED_ON, required=True,
+    st.segmented_control, "checked_on", "Compared on", chosen.checked_on, options=CHECKED_ON, required=True,
     format_func={"text": "your sentence", "sentences": "built-in sentences"}.get,
 )  # fmt: skip
 try:
-    if view().checked_on == "text":
+    if chosen.checked_on == "text":
         with st.spinner("Running the model's own eager attention…"):
             certificate = cache.certificate_of(trace.model, trace.revision, trace.text)
     else:
@@ -35,7 +36,7 @@ except AttnvizError as error:
     st.stop()
 
 what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split('/')[-1])}"
-texts = "this sentence" if view().checked_on == "text" else f"{certificate.texts} sentences that it can read whole"
+texts = "this sentence" if chosen.checked_on == "text" else f"{certificate.texts} sentences that it can read whole"
 if certificate.passed:
     st.success(f"Yes. All {what} agree with transformers' own attention on {texts}.", icon=":material/verified:")
 else:

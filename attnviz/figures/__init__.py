@@ -3,6 +3,7 @@
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
+from attnviz.figures.lookup import over_direction, over_temperature, shares
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
@@ -14,8 +15,11 @@ __all__ = [
     "certificate_grid",
     "heatmap",
     "matrix",
+    "over_direction",
+    "over_temperature",
     "over_width",
     "queries_and_keys",
+    "shares",
     "thumbnails",
     "training_curves",
     "two_rows",

@@ -37,6 +37,11 @@ class View:
     seed: int = 0
     stage: str = "output"
     row: int = 0
+    needs: str = "0_2_0_0~2_0_0_0~3_0_0_2~0_0_0_0"
+    offers: str = "1_0_0_0~0_1_0_0~0_0_1_0~0_0_0_1"
+    one_projection: bool = False
+    direction: int = 120
+    temperature: float = 0.3
     d_k: int = 64
     scaled: bool = False
     causal: bool = False

@@ -18,7 +18,7 @@ from attnviz.core.worked_example import (
 )
 from attnviz.ui.address import STAGES
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, on_screen, view
+from attnviz.ui.state import choose, current, on_screen
 from attnviz.ui.tables import Cells, reshaped, to_cells, to_text, typed_table
 
 PROJECTIONS = {"W_Q": "w_q", "W_K": "w_k", "W_V": "w_v"}  # by their name: the view's field
@@ -28,7 +28,7 @@ RANDOM, OWN = "random", "your own"
 def edited_inputs() -> Inputs:
     """The tables; returns what they hold, or while a cell holds no number what they held before."""
     on_screen("words", *PROJECTIONS.values())
-    words, *matrices = [to_cells(getattr(view(), name)) for name in ("words", *PROJECTIONS.values())]
+    words, *matrices = [to_cells(getattr(current(), name)) for name in ("words", *PROJECTIONS.values())]
     d = min(max(len(words[0]) - 1, 1), WIDEST)
     words = reshaped(words, len(words), d + 1)
     matrices = [reshaped(cells, d, d) for cells in matrices]
@@ -44,7 +44,7 @@ def edited_inputs() -> Inputs:
     pick_d.segmented_control("Dimensions", range(1, WIDEST + 1), key="pick_width", on_change=_take_width, required=True)
     if preset == RANDOM:
         on_screen("seed")
-        st.session_state.pick_seed = view().seed
+        st.session_state.pick_seed = current().seed
         pick_seed.number_input("Seed", 0, 9999, step=1, key="pick_seed", on_change=_take_random)
 
     axes = dimensions(d)
@@ -121,7 +121,7 @@ def preset_of(inputs: Inputs | None) -> str:
     for name, preset in PRESETS.items():
         if _same(inputs, preset):
             return name
-    return RANDOM if _same(inputs, random_inputs(inputs.tokens, inputs.X.shape[1], view().seed)) else OWN
+    return RANDOM if _same(inputs, random_inputs(inputs.tokens, inputs.X.shape[1], current().seed)) else OWN
 
 
 def _same(a: Inputs, b: Inputs) -> bool:
@@ -139,10 +139,10 @@ def _take_preset() -> None:
 
 
 def _take_random() -> None:
-    choose(seed=st.session_state.get("pick_seed", view().seed))
-    words = to_cells(view().words)
+    choose(seed=st.session_state.get("pick_seed", current().seed))
+    words = to_cells(current().words)
     tokens = tuple(row[0].strip() or "word" for row in words[:MOST])
-    _take(random_inputs(tokens, min(max(len(words[0]) - 1, 1), WIDEST), view().seed))
+    _take(random_inputs(tokens, min(max(len(words[0]) - 1, 1), WIDEST), current().seed))
 
 
 def _take(inputs: Inputs) -> None:
@@ -156,10 +156,10 @@ def _take(inputs: Inputs) -> None:
 def _take_width() -> None:
     """Another number of dimensions: new ones start at 0, and the projections pass them through."""
     d = st.session_state.pick_width
-    words = to_cells(view().words)
+    words = to_cells(current().words)
     choose(words=to_text(reshaped(words, len(words), d + 1, "0")))
     for field in PROJECTIONS.values():
-        before = to_cells(getattr(view(), field))
+        before = to_cells(getattr(current(), field))
         cells = reshaped(before, d, d, "0")
         for new in range(len(before), d):
             cells[new][new] = "1"

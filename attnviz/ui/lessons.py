@@ -4,6 +4,8 @@ import streamlit as st
 
 LESSONS = {  # page: title, icon
     "worked_example": ("Worked example", ":material/calculate:"),
+    "query_key_value": ("Query, key, value", ":material/key:"),
+    "soft_lookup": ("Soft lookup", ":material/search:"),
     "scaling": ("Why divide by √d_k", ":material/compress:"),
 }
 

@@ -8,23 +8,23 @@ from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, current
 
 
 def model() -> None:
     """A model that is here, or any other by folder or hub id."""
     entries: dict[str, ModelEntry | None] = {entry.name: entry for entry in cache.models() if entry.loadable}
-    if not view().model and entries:
+    if not current().model and entries:
         choose(model=next(iter(entries)))
     names = list(entries)
-    if view().model and view().model not in entries:
-        names.append(view().model)
-        entries |= {view().model: _found(view().model)}
+    if current().model and current().model not in entries:
+        names.append(current().model)
+        entries |= {current().model: _found(current().model)}
     chosen_by(
         st.selectbox,
         "model",
         "Model",
-        view().model,
+        current().model,
         options=names,
         format_func=lambda name: _named(entries.get(name), name),
     )
@@ -33,14 +33,14 @@ def model() -> None:
 
 def text() -> None:
     """The reader's sentence."""
-    chosen_by(st.text_area, "text", "Sentence", view().text, height=110)
+    chosen_by(st.text_area, "text", "Sentence", current().text, height=110)
 
 
 def current_trace() -> Trace:
     """The chosen text through the chosen model; where that cannot be, the page says why and ends here."""
     entry = _entry_here()
     try:
-        return cache.trace_of(entry.name, entry.revision, view().text)
+        return cache.trace_of(entry.name, entry.revision, current().text)
     except AttnvizError as error:
         show_error(error)
         st.stop()
@@ -48,9 +48,9 @@ def current_trace() -> Trace:
 
 def _entry_here() -> ModelEntry:
     try:
-        entry = locate(view().model)
+        entry = locate(current().model)
         if entry is None:
-            _offer_download(cache.download_plan(view().model))
+            _offer_download(cache.download_plan(current().model))
             st.stop()
         return entry
     except AttnvizError as error:

@@ -22,8 +22,13 @@ def start() -> None:
     st.session_state.on_screen = set()
 
 
+def current() -> View:
+    """What is chosen now, inside callbacks too."""
+    return st.session_state.view
+
+
 def view() -> View:
-    """What is chosen now. A page asks for it before it draws anything.
+    """What is chosen now, for a page, which asks for it before it draws anything.
 
     Because there is a folder `pages`, Streamlit runs a page alone, without app.py, when it is the first thing that a
     fresh server is asked for (by a link that somebody was sent). Then app.py is run here in its place.
@@ -31,7 +36,7 @@ def view() -> View:
     if not st.session_state.get("inside_app"):
         runpy.run_path(str(APP))
         st.stop()
-    return st.session_state.view
+    return current()
 
 
 def choose(**changes: Any) -> None:

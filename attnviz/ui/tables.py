@@ -2,8 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+
+from attnviz.core.typed import read_matrix
+from attnviz.ui.address import View
+from attnviz.ui.messages import plain
+from attnviz.ui.state import choose, current, on_screen
 
 Cells = list[list[str]]
 
@@ -54,6 +60,24 @@ def typed_table(
     now = edited.fillna("").astype(str).to_numpy().tolist()
     st.session_state[f"table_{name}"] = (version, first, now)
     return now
+
+
+def typed_matrix(field: str, rows: Sequence[str], columns: Sequence[str], *, label: str) -> np.ndarray:
+    """A field of the view as an editable table of numbers [rows, columns], each complaint right under it.
+
+    While a cell holds no number, the numbers from before are returned.
+    """
+    on_screen(field)
+    shown = reshaped(to_cells(getattr(current(), field)), len(rows), len(columns))
+    cells = typed_table(field, shown, columns, rows=rows, label=label)
+    choose(**{field: to_text(cells)})
+    values, complaints = read_matrix(cells, rows, columns)
+    if values is None:
+        st.warning(plain(f"{' '.join(complaints)} Until then, the numbers from before are used."))
+        default = to_cells(getattr(View(), field))
+        return st.session_state.get(f"last_{field}", np.array(default, dtype=float))
+    st.session_state[f"last_{field}"] = values
+    return values
 
 
 _ESCAPED = str.maketrans({"%": "%25", "_": "%5F", "~": "%7E"})

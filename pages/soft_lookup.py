@@ -1,0 +1,73 @@
+"""Soft lookup: a dictionary that never fails, blends what lies between its keys, and can be learned."""
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from attnviz import figures
+from attnviz.core import lookup
+from attnviz.ui.lessons import end_lesson
+from attnviz.ui.state import chosen_by, view
+from attnviz.ui.theme import theme
+
+CIRCLE = np.arange(0, 361, 2)
+
+chosen = view()
+direction = chosen.direction % 360
+temperature = min(lookup.TEMPERATURES, key=lambda known: abs(known - chosen.temperature))
+here = lookup.soft_lookup([direction], temperature)
+around = lookup.soft_lookup(CIRCLE, temperature)
+most = math.log2(len(lookup.NAMES))
+try:
+    hard = f"**{lookup.hard_lookup(direction):g} mm**"
+except KeyError:
+    hard = f"**KeyError: {direction}**"
+
+st.title("Soft lookup")
+st.markdown(
+    "A dictionary knows how much rain four winds bring. Asked for one of them it answers; asked for a direction in "
+    "between it fails. Attention compares the query with *every* key and blends the values."
+)
+pick_direction, pick_temperature = st.columns(2, gap="large")
+with pick_direction:
+    chosen_by(st.slider, "direction", "The wind that you ask for, degrees", direction, min_value=0, max_value=359)
+with pick_temperature:
+    chosen_by(
+        st.select_slider, "temperature", "Temperature: from one key to all alike", temperature,
+        options=lookup.TEMPERATURES, help="Scores are divided by it. √d_k is such a temperature.",
+    )  # fmt: skip
+stored = ", ".join(f"{name} ({angle:g}°): {value:g}" for name, angle, value in
+                   zip(lookup.NAMES, lookup.ANGLES, lookup.VALUES))  # fmt: skip
+st.markdown(
+    f"`{{{stored}}}` at {direction}°: the dictionary says {hard}, the nearest key "
+    f"**{lookup.nearest_lookup([direction])[0]:g} mm**, attention **{here.answers[0]:.2f} mm** from weights of "
+    f"**{here.bits[0]:.2f} bits** (0: one key takes all; log₂ {len(lookup.NAMES)} = {most:g}: all alike)."
+)
+nearest = lookup.nearest_lookup(CIRCLE)
+at_key = (lookup.nearest_lookup([direction])[0] == lookup.VALUES).astype(float)
+bits = np.array([lookup.soft_lookup([direction], step).bits[0] for step in lookup.TEMPERATURES])
+charts = [
+    ("shares", figures.shares(here.weights[0], at_key, lookup.NAMES, theme=theme()),
+     "; ".join(f"{name} {weight:.3f}" for name, weight in zip(lookup.NAMES, here.weights[0]))),
+    ("answers", figures.over_direction(CIRCLE, around.answers, nearest, direction, title="The answer", unit="rain, mm",
+                                       exact=(lookup.ANGLES, lookup.VALUES), theme=theme()),
+     f"soft from {around.answers.min():.1f} to {around.answers.max():.1f} mm, here {here.answers[0]:.2f} mm"),
+    ("entropy", figures.over_temperature(lookup.TEMPERATURES, bits, most, temperature, theme=theme()),
+     f"{bits[0]:.2f} bits at temperature {lookup.TEMPERATURES[0]}, {bits[-1]:.2f} at {lookup.TEMPERATURES[-1]:g}"),
+    ("slopes", figures.over_direction(CIRCLE, around.slopes, 0 * nearest, direction, title="Slope of the answer",
+                                      unit="mm a degree", theme=theme()),
+     f"soft {here.slopes[0]:.3f} mm a degree here, the nearest key's 0 wherever it has one"),
+]  # fmt: skip
+places = [place for _ in range(2) for place in st.columns(2, gap="large")]
+for place, (name, chart, says) in zip(places, charts):
+    place.plotly_chart(
+        chart, key=f"lookup_{name}", theme=None, config={"displayModeBar": False},
+        alt=f"{chart.layout.title.text}: {says}.",
+    )  # fmt: skip
+st.caption(
+    "Learning needs a slope: a small change of the query has to change the answer. The nearest key's answer is flat, "
+    "then jumps, so nothing flows back through it; the soft answer has a slope everywhere (here by the chain rule). "
+    "Cold makes it steep at the border between two keys and flat elsewhere."
+)
+end_lesson("soft_lookup")
