@@ -4,6 +4,7 @@ from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
 from attnviz.figures.lookup import over_direction, over_temperature, shares
+from attnviz.figures.patterns import row_of_every_head, rows_beside
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
@@ -19,6 +20,8 @@ __all__ = [
     "over_temperature",
     "over_width",
     "queries_and_keys",
+    "row_of_every_head",
+    "rows_beside",
     "shares",
     "thumbnails",
     "training_curves",

@@ -43,6 +43,7 @@ class View:
     direction: int = 120
     temperature: float = 0.3
     d_k: int = 64
+    read_by: str = ""
     scaled: bool = False
     causal: bool = False
 

@@ -7,6 +7,7 @@ LESSONS = {  # page: title, icon
     "query_key_value": ("Query, key, value", ":material/key:"),
     "soft_lookup": ("Soft lookup", ":material/search:"),
     "scaling": ("Why divide by √d_k", ":material/compress:"),
+    "patterns": ("Patterns", ":material/pattern:"),
 }
 
 

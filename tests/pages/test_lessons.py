@@ -128,3 +128,24 @@ def test_soft_lookup_follows_its_sliders():
 def test_a_damaged_lesson_link_opens_with_a_notice(damage):
     app = open_lesson("soft_lookup", **damage)
     assert next(iter(damage)) in " ".join(box.value for box in app.info).replace("\\", "") or app.get("plotly_chart")
+
+
+def test_patterns_shows_the_illustration_and_loads_no_model_until_asked():
+    app = open_lesson("patterns")
+    assert len(app.get("plotly_chart")) == 1 and "made up" in text(app)
+
+
+@pytest.mark.parametrize("model", ["tiny-gpt", "tiny-bert", "tiny-translator"])
+def test_patterns_finds_the_closest_head_and_opens_it(model):
+    app = open_lesson("patterns")
+    app.segmented_control(key="pick_read_by").set_value(model).run()
+    assert not app.exception and not app.error
+    assert "comes closest" in text(app) and "recomputed" in text(app)
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.query_params["model"] == model and app.query_params["text"] == "The cat sat on the mat"
+
+
+def test_patterns_with_a_model_that_is_not_here():
+    app = open_lesson("patterns", read_by="gone/model")
+    assert "not on this machine" in " ".join(box.value for box in app.error)

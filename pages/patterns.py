@@ -1,0 +1,91 @@
+"""Patterns: the section's made-up weights of "sat" beside what the heads of real models do with that word."""
+
+import numpy as np
+import streamlit as st
+
+from attnviz import figures
+from attnviz.core.measures import variation
+from attnviz.core.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
+from attnviz.errors import AttnvizError
+from attnviz.models.catalog import find_model
+from attnviz.reading import row_in_every_head
+from attnviz.ui import cache
+from attnviz.ui.certificates import badge
+from attnviz.ui.lessons import end_lesson
+from attnviz.ui.messages import show_error
+from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.theme import theme
+
+chosen = view()
+st.title("Patterns")
+st.markdown(
+    f"“{TEXT}”: what does **sat** look at? The section draws it looking at *cat* with weight 0.70: who sat? That "
+    "picture is made up. Here it stands beside what the heads of real models do."
+)
+names = [entry.name for entry in cache.models() if entry.loadable]
+if chosen.read_by and chosen.read_by not in names:
+    names.append(chosen.read_by)
+chosen_by(
+    st.segmented_control, "read_by", "Read the sentence with", chosen.read_by or None, options=names,
+    help="Loads the model, which takes some seconds the first time.",
+)  # fmt: skip
+
+
+def draw(place, chart, name: str, says: str) -> None:
+    place.plotly_chart(
+        chart, key=f"patterns_{name}", theme=None, config={"displayModeBar": False},
+        alt=f"{chart.layout.title.text}: {says}.",
+    )  # fmt: skip
+
+
+def in_words(words, row) -> str:
+    return "; ".join(f"{word} {weight:.2f}" for word, weight in zip(words, row))
+
+
+left, right = st.columns(2, gap="large")
+if not chosen.read_by:
+    made_up = figures.rows_beside(WORDS, [("illustration", ILLUSTRATION)], title="“sat” looks at…", theme=theme())
+    draw(left, made_up, "illustration", in_words(WORDS, ILLUSTRATION))
+    right.info("Pick a model above, and its heads appear here, the one that comes closest first.")
+else:
+    try:
+        entry = find_model(chosen.read_by)
+        if entry is None or not entry.loadable:
+            raise AttnvizError(f"The model '{chosen.read_by}' is not on this machine: pick another one.")
+        trace = cache.trace_of(entry.name, entry.revision, TEXT)
+        words, target, heads, rows = row_in_every_head(trace, ILLUSTRATION, QUERY)
+        distances = variation(rows, target)
+        order = np.argsort(distances, kind="stable")
+        closest = heads[order[0]]
+        beside = [("illustration", target), (f"{entry.name} {closest}", rows[order[0]])]
+        draw(left, figures.rows_beside(words, beside, title="“sat” looks at…", theme=theme()), "beside",
+             f"illustration {in_words(words, target)}; {closest} {in_words(words, rows[order[0]])}")  # fmt: skip
+        certificate_line = left.empty()
+        left.markdown(
+            f"Of {len(heads)} heads, **{closest}** comes closest: {distances[order[0]]:.2f} of its weight would have "
+            f"to move (total variation distance; the middle head is at {np.median(distances):.2f}). One of "
+            f"{len(heads)} heads is always the closest: that alone says nothing about what it does."
+        )
+        if trace.kinds[0] == "decoder":
+            left.caption(
+                f"This model cannot look ahead, and the illustration puts {out_of_reach():.2f} on words after “sat”: "
+                "no head of it can come closer than that."
+            )
+        if left.button(f"Open {closest} with every weight", icon=":material/grid_view:"):
+            choose(model=entry.name, text=TEXT, kind=closest.kind, layer=closest.layer, head=closest.head)
+            st.switch_page("pages/heads.py")
+        draw(right, figures.row_of_every_head(words, [str(heads[place]) for place in order], rows[order],
+                                              title="The same row in every head", theme=theme()), "heads",
+             f"{len(heads)} heads, from {closest} at {distances[order[0]]:.2f} to {heads[order[-1]]} at "
+             f"{distances[order[-1]]:.2f}")  # fmt: skip
+        right.caption("Closest to the illustration on top. Subwords are added up to words; special tokens keep theirs.")
+        badge(certificate_line, cache.certificate_of(entry.name, entry.revision, TEXT), closest)
+    except AttnvizError as error:
+        show_error(error)
+st.markdown(
+    "Some patterns come back in model after model: a token looks at the one before (*positional*), at an earlier place "
+    "where the same token stood (*duplicate*), at what followed it there (*induction*), along a grammatical relation "
+    "(*syntactic*), or from a pronoun to its noun (*coreference*)."
+)
+st.page_link("pages/head_is_born.py", label="Watch an induction head appear in training", icon=":material/egg:")
+end_lesson("patterns")
