@@ -39,7 +39,7 @@ def matrix(
             texttemplate="%{text}",  # Plotly writes it light or dark, as the cell needs
             textfont={"size": 15 if values.shape[1] <= 4 else 13 if values.shape[1] <= 6 else 11},
             zmin=0,
-            zmax=1.6,  # the darkest ink is left out, so that the numbers stay readable on every cell
+            zmax=1.6 if theme == "light" else 2.1,  # the far end of the ink is left out: numbers stay readable on it
             colorscale=colours.ink_scale(),
             showscale=False,
             xgap=3,
