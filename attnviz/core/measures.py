@@ -1,6 +1,12 @@
-"""What can be said of a weight matrix."""
+"""What can be said of weight matrices: of one head, and of all layers together."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_flow
+
+FLOW_UNITS = 1_000_000  # maximum flow counts in whole numbers: weights are rounded to this many parts of one
 
 
 def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -15,3 +21,64 @@ def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
 def variation(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
     """Total variation distance, ½ Σ |p − q|: the share of the weight that would have to move."""
     return np.abs(p - q).sum(axis=axis) / 2
+
+
+def mean_distance(weights: np.ndarray) -> np.ndarray:
+    """weights [..., queries, keys] to how many tokens away each row looks on average [..., queries].
+
+    The last query is taken to stand at the last key, as in self-attention.
+    """
+    n_queries, n_keys = weights.shape[-2:]
+    apart = np.abs(np.arange(n_keys)[None, :] - np.arange(n_queries)[:, None] - (n_keys - n_queries))
+    return (weights * apart).sum(axis=-1)
+
+
+def value_weighted(weights: np.ndarray, v: np.ndarray, output_projection: np.ndarray) -> np.ndarray:
+    """The length of what each key hands to each query, ‖w · v W_O‖ [..., queries, keys].
+
+    weights [..., queries, keys], v [..., keys, d_v], output_projection [..., d_v, d_model] of the same head. It says
+    how much arrives in the residual stream, not what, nor whether a later layer reads it; the values' share of the
+    projection's bias is left out. Source: Kobayashi et al. (2020), "Attention is Not Only a Weight", section 3.
+    """
+    return weights * np.linalg.norm(v @ output_projection, axis=-1)[..., None, :]
+
+
+def rollout(layers: Sequence[np.ndarray]) -> np.ndarray:
+    """Attention through all layers [n, n]: row i shares out what of each input token is mixed into token i at the end.
+
+    `layers` are weights [heads, n, n], the first layer first. Heads are averaged, half of each token is kept (the
+    residual), rows are made to sum to one, and the layers are multiplied with the later one on the left. It knows
+    nothing of values or of what the layers in between do to a vector.
+    Source: Abnar & Zuidema (2020), "Quantifying Attention Flow in Transformers", section 3.1.
+    """
+    mixed = np.eye(layers[0].shape[-1])
+    for step in with_residual(layers):
+        mixed = step @ mixed
+    return mixed
+
+
+def flow(layers: Sequence[np.ndarray], query: int) -> np.ndarray:
+    """Maximum flow from one token after the last layer down to each input token [n].
+
+    Every layer's averaged weights, residual included, are the capacities of pipes. Flows compete for no pipe with
+    another token's (each is found alone), so they do not sum to one.
+    Source: Abnar & Zuidema (2020), section 3.2.
+    """
+    steps = with_residual(layers)
+    n = len(steps[0])
+    capacities = np.zeros(((len(steps) + 1) * n,) * 2, dtype=np.int32)
+    for depth, step in enumerate(reversed(steps)):  # nodes count from the last layer down
+        top, below = depth * n, (depth + 1) * n
+        capacities[top : top + n, below : below + n] = np.rint(step * FLOW_UNITS)
+    graph = csr_array(capacities)
+    inputs = range(len(steps) * n, (len(steps) + 1) * n)
+    return np.array([maximum_flow(graph, query, token).flow_value for token in inputs]) / FLOW_UNITS
+
+
+def with_residual(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Each layer's weights [heads, n, n] as one matrix [n, n]: the heads' mean, half of it the token itself."""
+    steps = []
+    for weights in layers:
+        step = (weights.mean(axis=0) + np.eye(weights.shape[-1])) / 2
+        steps.append(step / step.sum(axis=-1, keepdims=True))
+    return steps
