@@ -2,6 +2,7 @@
 
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
+from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
@@ -13,6 +14,9 @@ __all__ = [
     "certificate_grid",
     "heatmap",
     "matrix",
+    "measured_times",
+    "memory_wall",
+    "operations_over_length",
     "over_width",
     "thumbnails",
     "training_curves",

@@ -30,6 +30,9 @@ class View:
     step: int = 99_999
     row: int = 0
     d_k: int = 64
+    n: int = 1024
+    n_heads: int = 12
+    n_layers: int = 12
     scaled: bool = False
     causal: bool = False
 
@@ -72,7 +75,7 @@ def _read(name: str, raw: str, default: object) -> object:
             raise ValueError(raw)
         return raw == "1"
     if isinstance(default, int):
-        if not (raw.isascii() and raw.isdigit() and len(raw) < 6):
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 8):
             raise ValueError(raw)
         return int(raw)
     if isinstance(default, float):
