@@ -27,6 +27,10 @@ class Theme:
             scale += [(top + (1 - top) / 2, "rgba(0,0,0,0)"), (1.0, "rgba(0,0,0,0)")]
         return scale
 
+    def signed_scale(self) -> list[tuple[float, str]]:
+        """A Plotly colour scale from -1 through the page's colour to 1: orange and blue, apart for every eye."""
+        return [(0, self.alarm), (0.5, self.ink[0]), (1, self.accent)]
+
 
 THEMES = {
     "light": Theme("#fcfbf7", "#1b1f2a", "#6f7480", "#2f55b8", "#b4440f",
@@ -40,6 +44,7 @@ def styled(figure: go.Figure, theme: str, *, height: int, margin: dict[str, int]
     """The layout that all figures share; `margin` in pixels, so that no label moves the plot when it is resized."""
     colours = THEMES[theme]
     figure.update_layout(
+        overwrite=True,  # merging each part with what is there takes three times as long
         title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "container",
                "yanchor": "top", "pad": {"t": 4}, "font": {"size": 17, "weight": 650}},
         height=height,

@@ -35,6 +35,9 @@ class View:
     n_layers: int = 12
     scaled: bool = False
     causal: bool = False
+    learning_rate: float = 3.0
+    learning_seed: int = 0
+    learning_step: int = 0
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ LESSONS = {  # page: title, icon
     "worked_example": ("Worked example", ":material/calculate:"),
     "scaling": ("Why divide by √d_k", ":material/compress:"),
     "cost": ("What it costs", ":material/payments:"),
+    "learning": ("Learning it", ":material/trending_down:"),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from attnviz import timing
+from attnviz.core import learning
 
 ROOT = Path(__file__).parents[2]
 OPEN = """
@@ -43,7 +44,7 @@ def briefly(monkeypatch):
     monkeypatch.setattr(timing, "ROUNDS", 1)
 
 
-@pytest.mark.parametrize("page", ["cost"])
+@pytest.mark.parametrize("page", ["cost", "learning"])
 def test_page_opens_without_torch(page):
     """Opening a lesson would cost the seconds that torch takes to import."""
     done = subprocess.run(
@@ -99,3 +100,54 @@ def test_without_torch_the_core_is_measured_alone_and_the_page_says_so(briefly, 
     app = press(open_page("cost"), "Measure on this machine")
     assert not app.exception
     assert len(app.metric) == 1 and "torch is not installed" in text_of(app)
+
+
+def test_a_step_on_the_slider_is_on_screen_and_in_the_address():
+    app = open_page("learning")
+    app.slider(key="pick_learning_step").set_value(120).run()
+    assert not app.exception
+    assert app.query_params["learning_step"] == "120"
+    assert "Step 120: **100%**" in text_of(app)
+
+
+def test_playing_ends_at_the_last_step(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    app = press(open_page("learning"), "Play")
+    assert not app.exception
+    assert app.slider(key="pick_learning_step").value == learning.STEPS
+
+
+def test_a_rate_that_runs_away_is_said_and_can_be_played(monkeypatch):
+    """NaN, an empty chart or an exception, in front of the class."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    app = open_page("learning", learning_step="150")
+    app.select_slider(key="pick_learning_rate").set_value(learning.RATES[-1]).run()
+    assert not app.exception and "overshoots" in text_of(app)
+    last = app.slider(key="pick_learning_step").value
+    assert 0 < last < learning.STEPS and app.query_params["learning_step"] == str(last)
+    press(app, "Play")
+    assert not app.exception and app.slider(key="pick_learning_step").value == last
+
+
+def test_gradients_are_checked_against_autograd_at_the_step_on_screen():
+    app = press(open_page("learning", learning_step="20"), "Check against torch autograd")
+    assert not app.exception
+    table = app.table[0].value
+    assert list(table.index) == ["W_Q", "W_K", "W_V"]
+    assert table.columns[0].endswith("step 20")
+    assert all(float(off) < 1e-12 for off in table.iloc[:, 1])
+
+
+def test_without_torch_the_check_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "attnviz.validation.gradients", raising=False)
+    app = press(open_page("learning"), "Check against torch autograd")
+    assert not app.exception and not app.table
+    assert "torch is not installed" in text_of(app)
+
+
+@pytest.mark.parametrize("value", ["nan", "1e300", "-5", "0", "9999999", "fast"])
+def test_any_training_in_a_link_is_shown_or_replaced(value):
+    app = open_page("learning", learning_rate=value, learning_seed=value, learning_step=value)
+    assert not app.exception and not app.error
+    assert float(app.query_params["learning_rate"]) in learning.RATES
