@@ -34,7 +34,8 @@ st.title("Learning it")
 st.markdown(
     f"Four names are stored, each with a colour: **{', '.join(items)}**. Then one of them is asked for: **{asked}** "
     f"should give **{learning.VALUES[example.targets[0].argmax()]}**. A name asked for and the same name stored are "
-    "different vectors, so at first nothing matches. Gradient descent on W_Q, W_K and W_V finds out what belongs together."
+    "different vectors, so at first nothing matches. Gradient descent on W_Q, W_K and W_V finds out what belongs "
+    "together."
 )
 slider, play = st.columns([5, 1], vertical_alignment="bottom")
 with slider:
@@ -123,9 +124,9 @@ st.caption(
 
 st.subheader("The gradients")
 st.markdown(
-    "Each step subtracts the learning rate times the gradient of the loss. The gradients are written out by hand: from dO "
-    "at the output, dV = Wᵀ dO, dW = dO Vᵀ, dS = W ∘ (dW − rowsum(dW ∘ W)), dQ = dS K / √d_k and dK = dSᵀ Q / √d_k, with "
-    "W the weights; one product with the tokens' vectors then leads from dQ, dK and dV to W_Q, W_K and W_V."
+    "Each step subtracts the learning rate times the gradient of the loss. The gradients are written out by hand: from "
+    "dO at the output, dV = Wᵀ dO, dW = dO Vᵀ, dS = W ∘ (dW − rowsum(dW ∘ W)), dQ = dS K / √d_k and dK = dSᵀ Q / √d_k, "
+    "with W the weights; one product with the tokens' vectors then leads from dQ, dK and dV to W_Q, W_K and W_V."
 )
 if st.button("Check against torch autograd", icon=":material/balance:"):
     try:
