@@ -2,7 +2,9 @@
 
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
+from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
+from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
 from attnviz.figures.patterns import row_of_every_head, rows_beside
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
@@ -15,7 +17,11 @@ __all__ = [
     "cell_story",
     "certificate_grid",
     "heatmap",
+    "learning_curves",
     "matrix",
+    "measured_times",
+    "memory_wall",
+    "operations_over_length",
     "over_direction",
     "over_temperature",
     "over_width",
@@ -23,6 +29,7 @@ __all__ = [
     "row_of_every_head",
     "rows_beside",
     "shares",
+    "signed_matrix",
     "thumbnails",
     "training_curves",
     "two_rows",

@@ -27,6 +27,10 @@ class Theme:
             scale += [(top + (1 - top) / 2, "rgba(0,0,0,0)"), (1.0, "rgba(0,0,0,0)")]
         return scale
 
+    def signed_scale(self) -> list[tuple[float, str]]:
+        """A Plotly colour scale from -1 through the page's colour to 1: orange and blue, apart for every eye."""
+        return [(0, self.alarm), (0.5, self.ink[0]), (1, self.accent)]
+
 
 THEMES = {
     "light": Theme("#fcfbf7", "#1b1f2a", "#6f7480", "#2f55b8", "#b4440f",

@@ -44,8 +44,14 @@ class View:
     temperature: float = 0.3
     d_k: int = 64
     read_by: str = ""
+    n: int = 1024
+    n_heads: int = 12
+    n_layers: int = 12
     scaled: bool = False
     causal: bool = False
+    learning_rate: float = 3.0
+    learning_seed: int = 0
+    learning_step: int = 0
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
@@ -86,7 +92,7 @@ def _read(name: str, raw: str, default: object) -> object:
             raise ValueError(raw)
         return raw == "1"
     if isinstance(default, int):
-        if not (raw.isascii() and raw.isdigit() and len(raw) < 6):
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 8):
             raise ValueError(raw)
         return int(raw)
     if isinstance(default, float):

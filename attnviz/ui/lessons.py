@@ -7,7 +7,9 @@ LESSONS = {  # page: title, icon
     "query_key_value": ("Query, key, value", ":material/key:"),
     "soft_lookup": ("Soft lookup", ":material/search:"),
     "scaling": ("Why divide by √d_k", ":material/compress:"),
+    "cost": ("What it costs", ":material/payments:"),
     "patterns": ("Patterns", ":material/pattern:"),
+    "learning": ("Learning it", ":material/trending_down:"),
 }
 
 

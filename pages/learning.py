@@ -1,0 +1,144 @@
+"""Learning it: gradient descent on W_Q, W_K and W_V, step by step, until each question finds its key."""
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from attnviz import figures
+from attnviz.core import learning
+from attnviz.ui.lessons import end_lesson
+from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.theme import theme
+
+TABLES = {  # name: rows, columns, title
+    "match": (learning.ASKED, learning.NAMES, "Match: W_Q·W_Kᵀ"),
+    "W_Q": (learning.INPUTS, range(learning.WIDTH), "W_Q"),
+    "W_K": (learning.INPUTS, range(learning.WIDTH), "W_K"),
+    "W_V": (learning.INPUTS, learning.VALUES, "W_V"),
+}
+FRAMES = 30  # of a film from the first step to the last
+
+chosen = view()
+rate = min(learning.RATES, key=lambda known: abs(known - chosen.learning_rate))
+seed = min(chosen.learning_seed, learning.SEEDS[-1])
+training = learning.train(rate, seed)
+last = len(training.projections) - 1
+step = min(chosen.learning_step, last)
+choose(learning_rate=rate, learning_seed=seed, learning_step=step)
+example = learning.example()
+*items, asked = learning.tokens(example.X[0])
+questions = [learning.tokens(sequence)[-1] for sequence in example.X]
+
+st.title("Learning it")
+st.markdown(
+    f"Four names are stored, each with a colour: **{', '.join(items)}**. Then one of them is asked for: **{asked}** "
+    f"should give **{learning.VALUES[example.targets[0].argmax()]}**. A name asked for and the same name stored are "
+    "different vectors, so at first nothing matches. Gradient descent on W_Q, W_K and W_V finds out what belongs "
+    "together."
+)
+slider, play = st.columns([5, 1], vertical_alignment="bottom")
+with slider:
+    chosen_by(st.slider, "learning_step", "Training step", step, min_value=0, max_value=last)
+playing = play.button("Play", icon=":material/play_arrow:", width="stretch")
+if training.diverged:
+    st.warning(
+        f"At a learning rate of {rate:g} each step overshoots: the loss grew to {training.training[-1].loss:,.0f}, and "
+        f"training was ended after step {last}. Choose a smaller rate.",
+        icon=":material/warning:",
+    )
+left, right = st.columns(2, gap="large")
+weights_place, output_place = left.empty(), left.empty()
+curves_place, said_place = right.empty(), right.empty()
+with right:
+    pick_rate, pick_seed = st.columns(2)
+    with pick_rate:
+        chosen_by(st.select_slider, "learning_rate", "Learning rate", rate, options=learning.RATES)
+    with pick_seed:
+        chosen_by(st.selectbox, "learning_seed", "Start, drawn with seed", seed, options=learning.SEEDS)
+
+
+def show(place, chart, name: str, alt: str) -> None:
+    """One chart; under a name it is changed in place, but a name can be given only once, and a film has many frames."""
+    place.plotly_chart(chart, key=None if playing else name, theme=None, config={"displayModeBar": False}, alt=alt)
+
+
+def draw(at: int) -> None:
+    """What the projections of one step do with the example, and where that step is on the way."""
+    stages = learning.attend(training.projections[at], example.X)[-1]
+    weights, output = stages.weights[:, 0], stages.output[:, 0]
+    show(
+        weights_place,
+        figures.matrix(weights, questions, (*items, "itself"), title=f"Weights at step {at}", digits=2, theme=theme()),
+        "weights",
+        f"Weights of four questions over the four items and themselves at step {at}: {weights.round(2).tolist()}",
+    )
+    show(
+        output_place,
+        figures.matrix(
+            output, questions, learning.VALUES, title="Output", digits=2, flagged=example.targets > 0, theme=theme()
+        ),
+        "output",
+        f"Outputs of the four questions, a number for each colour, at step {at}: {output.round(2).tolist()}",
+    )
+    show(
+        curves_place,
+        figures.learning_curves(training, at, theme=theme()),
+        "curves",
+        f"Loss, accuracy and entropy over {last} steps, on training and on held-out sequences; step {at} is marked.",
+    )
+    seen, unseen = training.training[at], training.held_out[at]
+    said_place.markdown(
+        f"Step {at}: **{unseen.accuracy:.0%}** of {learning.HELD_OUT} sequences that training never saw are answered "
+        f"right ({seen.accuracy:.0%} of the {learning.TRAINING} it learns from; a guess: {learning.CHANCE:.0%}), "
+        f"loss {unseen.loss:.3f} ({seen.loss:.3f}); the weights hold {unseen.entropy:.2f} bits."
+    )
+
+
+if playing:
+    for moment in range(0, last, max(1, last // FRAMES)):
+        draw(moment)
+        time.sleep(0.1)
+    choose(learning_step=last)
+    st.rerun()
+draw(step)
+left.caption("Each row is one question. Framed: the colour that it should give.")
+
+st.subheader("The three matrices")
+tables = learning.tables(training.projections[step])
+for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), TABLES.items()):
+    show(
+        place,
+        figures.signed_matrix(
+            tables[name], rows, [str(column) for column in columns], training.largest[name], title=title, theme=theme()
+        ),
+        name,
+        f"{title} at step {step}, {len(rows)} rows of {len(columns)}, entries between {tables[name].min():.2f} and "
+        f"{tables[name].max():.2f}.",
+    )
+st.caption(
+    "Blue is above zero, orange below. W_Q and W_K alone look like noise, because turning both changes no score; their "
+    "product shows what is learned: blue down the diagonal, where each question meets its name. W_V then lets colours "
+    "through and drops names."
+)
+
+st.subheader("The gradients")
+st.markdown(
+    "Each step subtracts the learning rate times the gradient of the loss. The gradients are written out by hand: from "
+    "dO at the output, dV = Wᵀ dO, dW = dO Vᵀ, dS = W ∘ (dW − rowsum(dW ∘ W)), dQ = dS K / √d_k and dK = dSᵀ Q / √d_k, "
+    "with W the weights; one product with the tokens' vectors then leads from dQ, dK and dV to W_Q, W_K and W_V."
+)
+if st.button("Check against torch autograd", icon=":material/balance:"):
+    try:
+        from attnviz.validation.gradients import gradient_differences
+    except ImportError:
+        st.info("torch is not installed here, so there is nothing to check against.")
+    else:
+        checked = gradient_differences(training.projections[step], learning.data()[0])
+        st.table(
+            pd.DataFrame(
+                [(name, f"{size:.3g}", f"{off:.1e}") for name, (size, off) in checked.items()],
+                columns=["matrix", f"largest gradient at step {step}", "largest difference from autograd"],
+            ).set_index("matrix")
+        )
+end_lesson("learning")
