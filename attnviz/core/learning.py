@@ -13,6 +13,7 @@ from functools import cache, cached_property, lru_cache
 import numpy as np
 
 from attnviz.core.attention import Stages, attention
+from attnviz.core.measures import entropy
 
 NAMES = ("ant", "bee", "cat", "dog", "elk", "fox")
 VALUES = ("red", "blue", "green", "gold", "grey", "pink")
@@ -184,6 +185,7 @@ def _sequences(tasks) -> Sequences:
 
 def _measured(stages: Stages, targets: np.ndarray) -> Measures:
     answers, weights = stages.output[:, 0], stages.weights[:, 0]
-    bits = -(weights * np.log2(np.where(weights > 0, weights, 1.0))).sum(axis=-1)
     right = answers.argmax(axis=-1) == targets.argmax(axis=-1)
-    return Measures(float(((answers - targets) ** 2).sum(axis=-1).mean()), float(right.mean()), float(bits.mean()))
+    return Measures(
+        float(((answers - targets) ** 2).sum(axis=-1).mean()), float(right.mean()), float(entropy(weights).mean())
+    )

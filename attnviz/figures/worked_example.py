@@ -29,7 +29,7 @@ def matrix(
     if chosen_row is not None:
         framed.append((chosen_row, 0, chosen_row, values.shape[1] - 1, colours.accent, "solid"))
     left_names = [html.escape(shortened(name)) for name in rows]
-    top_names = [html.escape(shortened(name, 34 // len(columns))) for name in columns]
+    top_names = [html.escape(shortened(name, 52 // len(columns))) for name in columns]
     axis = {"fixedrange": True, "tickfont": {"size": 13, "color": colours.faint}}
     figure = go.Figure(
         go.Heatmap(
