@@ -17,7 +17,8 @@ TABLES = {  # name: rows, columns, title
     "W_K": (learning.INPUTS, range(learning.WIDTH), "W_K"),
     "W_V": (learning.INPUTS, learning.VALUES, "W_V"),
 }
-FRAMES = 30  # of a film from the first step to the last
+FRAMES = 15  # of a film from the first step to the last
+FRAME_SECONDS = 0.7  # the browser draws every chart anew
 
 chosen = view()
 rate = min(learning.RATES, key=lambda known: abs(known - chosen.learning_rate))
@@ -40,7 +41,20 @@ st.markdown(
 slider, play = st.columns([5, 1], vertical_alignment="bottom")
 with slider:
     chosen_by(st.slider, "learning_step", "Training step", step, min_value=0, max_value=last)
-playing = play.button("Play", icon=":material/play_arrow:", width="stretch")
+playing = st.session_state.film = st.session_state.get("film", False) and step < last
+
+
+def play_or_stop() -> None:
+    """A film starts where the slider is, or from the beginning when that is the end."""
+    st.session_state.film = not playing
+    if step == last:
+        choose(learning_step=0)
+
+
+play.button(
+    "Stop" if playing else "Play", icon=":material/stop:" if playing else ":material/play_arrow:",
+    key="play", on_click=play_or_stop, width="stretch",
+)  # fmt: skip
 if training.diverged:
     st.warning(
         f"At a learning rate of {rate:g} each step overshoots: the loss grew to {training.training[-1].loss:,.0f}, and "
@@ -48,61 +62,47 @@ if training.diverged:
         icon=":material/warning:",
     )
 left, right = st.columns(2, gap="large")
-weights_place, output_place = left.empty(), left.empty()
-curves_place, said_place = right.empty(), right.empty()
+stages = learning.attend(training.projections[step], example.X)[-1]
+weights, output = stages.weights[:, 0], stages.output[:, 0]
+seen, unseen = training.training[step], training.held_out[step]
+
+
+def show(place, chart, name: str, alt: str) -> None:
+    place.plotly_chart(chart, key=name, theme=None, config={"displayModeBar": False}, alt=alt)
+
+
+show(
+    left,
+    figures.matrix(weights, questions, (*items, "itself"), title=f"Weights at step {step}", digits=2, theme=theme()),
+    "weights",
+    f"Weights of four questions over the four items and themselves at step {step}: {weights.round(2).tolist()}",
+)
+show(
+    left,
+    figures.matrix(
+        output, questions, learning.VALUES, title="Output", digits=2, flagged=example.targets > 0, theme=theme()
+    ),
+    "output",
+    f"Outputs of the four questions, a number for each colour, at step {step}: {output.round(2).tolist()}",
+)
+left.caption("Each row is one question. Framed: the colour that it should give.")
+show(
+    right,
+    figures.learning_curves(training, step, theme=theme()),
+    "curves",
+    f"Loss, accuracy and entropy over {last} steps, on training and on held-out sequences; step {step} is marked.",
+)
+right.markdown(
+    f"Step {step}: **{unseen.accuracy:.0%}** of {learning.HELD_OUT} sequences that training never saw are answered "
+    f"right ({seen.accuracy:.0%} of the {learning.TRAINING} it learns from; a guess: {learning.CHANCE:.0%}), "
+    f"loss {unseen.loss:.3f} ({seen.loss:.3f}); the weights hold {unseen.entropy:.2f} bits."
+)
 with right:
     pick_rate, pick_seed = st.columns(2)
     with pick_rate:
         chosen_by(st.select_slider, "learning_rate", "Learning rate", rate, options=learning.RATES)
     with pick_seed:
         chosen_by(st.selectbox, "learning_seed", "Start, drawn with seed", seed, options=learning.SEEDS)
-
-
-def show(place, chart, name: str, alt: str) -> None:
-    """One chart; under a name it is changed in place, but a name can be given only once, and a film has many frames."""
-    place.plotly_chart(chart, key=None if playing else name, theme=None, config={"displayModeBar": False}, alt=alt)
-
-
-def draw(at: int) -> None:
-    """What the projections of one step do with the example, and where that step is on the way."""
-    stages = learning.attend(training.projections[at], example.X)[-1]
-    weights, output = stages.weights[:, 0], stages.output[:, 0]
-    show(
-        weights_place,
-        figures.matrix(weights, questions, (*items, "itself"), title=f"Weights at step {at}", digits=2, theme=theme()),
-        "weights",
-        f"Weights of four questions over the four items and themselves at step {at}: {weights.round(2).tolist()}",
-    )
-    show(
-        output_place,
-        figures.matrix(
-            output, questions, learning.VALUES, title="Output", digits=2, flagged=example.targets > 0, theme=theme()
-        ),
-        "output",
-        f"Outputs of the four questions, a number for each colour, at step {at}: {output.round(2).tolist()}",
-    )
-    show(
-        curves_place,
-        figures.learning_curves(training, at, theme=theme()),
-        "curves",
-        f"Loss, accuracy and entropy over {last} steps, on training and on held-out sequences; step {at} is marked.",
-    )
-    seen, unseen = training.training[at], training.held_out[at]
-    said_place.markdown(
-        f"Step {at}: **{unseen.accuracy:.0%}** of {learning.HELD_OUT} sequences that training never saw are answered "
-        f"right ({seen.accuracy:.0%} of the {learning.TRAINING} it learns from; a guess: {learning.CHANCE:.0%}), "
-        f"loss {unseen.loss:.3f} ({seen.loss:.3f}); the weights hold {unseen.entropy:.2f} bits."
-    )
-
-
-if playing:
-    for moment in range(0, last, max(1, last // FRAMES)):
-        draw(moment)
-        time.sleep(0.1)
-    choose(learning_step=last)
-    st.rerun()
-draw(step)
-left.caption("Each row is one question. Framed: the colour that it should give.")
 
 st.subheader("The three matrices")
 tables = learning.tables(training.projections[step])
@@ -142,3 +142,7 @@ if st.button("Check against torch autograd", icon=":material/balance:"):
             ).set_index("matrix")
         )
 end_lesson("learning")
+if playing:
+    time.sleep(FRAME_SECONDS)
+    choose(learning_step=min(last, step + max(1, last // FRAMES)))
+    st.rerun()

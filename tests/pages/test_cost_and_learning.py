@@ -112,9 +112,11 @@ def test_a_step_on_the_slider_is_on_screen_and_in_the_address():
 
 def test_playing_ends_at_the_last_step(monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    app = press(open_page("learning"), "Play")
+    app = press(open_page("learning", learning_step="100"), "Play")
     assert not app.exception
     assert app.slider(key="pick_learning_step").value == learning.STEPS
+    app.slider(key="pick_learning_step").set_value(3).run()
+    assert app.slider(key="pick_learning_step").value == 3, "the film went on by itself"
 
 
 def test_a_rate_that_runs_away_is_said_and_can_be_played(monkeypatch):
