@@ -30,7 +30,7 @@ class Size:
 LENGTHS = tuple(2**power for power in range(4, 21))  # n from 16 to 1,048,576
 LARGEST = Size(n=1_048_576, d_k=1024, n_heads=128, n_layers=128)
 
-MEMORIES = {"1 GB": 10**9, "16 GB, a laptop": 16 * 10**9, "80 GB, a large GPU": 80 * 10**9}  # bytes
+MEMORIES = {"1 GB": 10**9, "16 GB laptop": 16 * 10**9, "80 GB GPU": 80 * 10**9}  # bytes
 
 PRESETS = {  # name: published size, at the longest text that the model was made for; where the size is published
     "BERT-base": (Size(512, 64, 12, 12), "Devlin et al. 2019, section 3"),
