@@ -2,6 +2,7 @@
 
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
+from attnviz.figures.exercises import small_map, within_reach
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
@@ -14,7 +15,9 @@ __all__ = [
     "heatmap",
     "matrix",
     "over_width",
+    "small_map",
     "thumbnails",
     "training_curves",
     "two_rows",
+    "within_reach",
 ]

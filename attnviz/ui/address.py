@@ -4,6 +4,8 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
+from attnviz.core.exercises import EXERCISES
+
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
@@ -16,7 +18,8 @@ class View:
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `checked_on` says
-    what the certificate is for, and `row` which token's row is followed in the worked example.
+    what the certificate is for, and `row` which token's row is followed in the worked example. `numbers` are those that
+    a teacher chose: the exercise's name and rows of cells, as `ui.tables.to_text` writes them.
     """
 
     model: str = ""
@@ -32,6 +35,8 @@ class View:
     d_k: int = 64
     scaled: bool = False
     causal: bool = False
+    exercise: str = "hand"
+    numbers: str = ""
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
@@ -82,5 +87,9 @@ def _read(name: str, raw: str, default: object) -> object:
     if name == "kind" and raw not in ("", "encoder", "decoder", "cross"):
         raise ValueError(raw)
     if name == "checked_on" and raw not in CHECKED_ON:
+        raise ValueError(raw)
+    if name == "exercise" and raw not in EXERCISES:
+        raise ValueError(raw)
+    if name == "numbers" and raw.partition("~")[0] not in ("", *EXERCISES):
         raise ValueError(raw)
     return raw

@@ -5,6 +5,7 @@ import streamlit as st
 LESSONS = {  # page: title, icon
     "worked_example": ("Worked example", ":material/calculate:"),
     "scaling": ("Why divide by √d_k", ":material/compress:"),
+    "exercises": ("Exercises", ":material/edit_note:"),
 }
 
 
