@@ -4,8 +4,9 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.core.exercises import EXERCISES
-from attnviz.core.exercises.harder import CORNERS, POINTS
-from attnviz.ui.exercises import ask, draw, pick, solved, teacher, work_on
+from attnviz.core.exercises.harder import CORNERS, POINTS, hull_output
+from attnviz.core.typed import read_matrix
+from attnviz.ui.exercises import ask, draw, offer_solution, pick, solved, teacher, work_on
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
 from attnviz.ui.state import chosen_by, view
@@ -19,12 +20,8 @@ st.title("Exercises")
 picker = st.container()
 st.subheader(f"{order.index(name) + 1} · {plan.title}")
 task = st.container()
-if plan.numbers:
-    values, complaints = teacher(name, plan.numbers)
-    exercise = plan.build(values)
-else:
-    values, complaints = None, []
-    exercise = plan.build()
+values, complaints = teacher(name, plan.numbers) if plan.numbers else (None, [])
+exercise = plan.build(values) if plan.numbers else plan.build()
 work = work_on(name, values)
 
 with task:
@@ -37,34 +34,41 @@ with task:
     given, answers = st.columns(2, gap="large")
     with given:
         draw(exercise.given, f"given_{work.key}")
-        if name == "hull":
-            st.plotly_chart(
-                figures.within_reach(CORNERS, POINTS, title="Values and points", theme=theme()),
-                key="reach",
-                theme=None,
-                config={"displayModeBar": False},
-                alt="A triangle with the values as corners; A lies inside it, B outside, C on the corner v1.",
-            )
+        picture = st.empty()
         if name == "patterns":
             st.page_link("pages/heads.py", label="Find such patterns in a trained model", icon=":material/grid_view:")
     with answers:
-        prediction = exercise.prediction
-        predicted = pick(prediction, work, f"guess_{work.key}")
-        done = predicted is not None and all(
-            ask(question, work, f"{question.name}_{work.key}") for question in exercise.questions
-        )
-        if done:
-            solved().add(name)
+        predicted = pick(exercise.prediction, work, f"guess_{work.key}")
+        outcome = st.empty()
+        done = False
         if predicted is None:
             st.caption("Predict first; the questions follow.")
-        elif not work.revealed:
-            label = "Show the solution" if work.tried else "Show the solution without a try"
-            work.revealed = st.button(label, key=f"reveal_{work.key}", icon=":material/visibility:")
-        if done or work.revealed:
-            held = "Your prediction holds." if predicted == prediction.right else "Your prediction does not hold."
-            st.info(f"{held} {plain(prediction.says[predicted or 0])}", icon=":material/lightbulb:")
+        else:
+            done = all(ask(question, work, f"{question.name}_{work.key}") for question in exercise.questions)
+            offer_solution(work)
+        if done:
+            solved().add(name)
+        if predicted is not None and (done or work.revealed):
+            held = (
+                "Your prediction holds." if predicted == exercise.prediction.right else "Your prediction does not hold."
+            )
+            outcome.info(f"{held} {plain(exercise.prediction.says[predicted])}", icon=":material/lightbulb:")
     if work.revealed:
+        st.subheader("Solution")
         draw(exercise.solution, f"solution_{work.key}")
+
+if name == "hull":
+    typed = work.answers.get("inside", [[""] * 3])
+    query, _ = read_matrix(typed, ("q0",), ("d0", "d1", "d2"))
+    output = None if query is None else hull_output(query)[0]
+    picture.plotly_chart(
+        figures.within_reach(CORNERS, POINTS, title="Values and points", output=output, theme=theme()),
+        key="reach",
+        theme=None,
+        config={"displayModeBar": False},
+        alt="A triangle with the values as corners; A lies inside it, B outside, C on the corner v1."
+        + ("" if output is None else f" Your output lies at {output.round(4).tolist()}."),
+    )
 
 with picker:
     chosen_by(
@@ -77,5 +81,6 @@ with picker:
             f"{'✓ ' if other in solved() else ''}{order.index(other) + 1} {EXERCISES[other].title}"
         ),
         required=True,
+        wrap=True,
     )
 end_lesson("exercises")

@@ -16,7 +16,7 @@ NAMED_CELLS = 3
 class Verdict:
     """Whether an answer is right, and a sentence or two on how exact it is or on what is off.
 
-    `tried` is False for an answer that cannot be judged: a cell is empty, or holds no number.
+    `tried` is False while cells are empty.
     """
 
     right: bool
@@ -38,10 +38,10 @@ def read_answer(
     """Typed cells [rows][columns] as numbers, and a verdict if they cannot be judged."""
     wanted = np.zeros((len(rows), len(columns)))
     if [len(row) for row in cells] != [len(columns)] * len(rows):
-        return wanted, Verdict(False, f"{len(rows)} rows of {len(columns)} numbers are wanted.", tried=False)
+        return wanted, Verdict(False, f"{len(rows)} × {len(columns)} numbers are wanted.")
     values, complaints = read_matrix([[cell.strip() or "0" for cell in row] for row in cells], rows, columns, read)
     if values is None:
-        return wanted, Verdict(False, " ".join(complaints), tried=False)
+        return wanted, Verdict(False, " ".join(complaints))
     if empty := sum(not cell.strip() for row in cells for cell in row):
         return wanted, Verdict(False, f"{empty} of {wanted.size} cells are empty.", tried=False)
     return values, None

@@ -25,7 +25,7 @@ def small_map(weights: np.ndarray, tokens: Sequence[str], *, title: str, theme: 
     )
     figure.update_xaxes(side="top", tickangle=-60, ticks="", dtick=1, tickformat="d", labelalias=labels)
     figure.update_yaxes(ticks="", dtick=1, tickformat="d", labelalias=labels, scaleanchor="x", autorange="reversed")
-    return styled(figure, theme, height=260, margin={"l": 40, "r": 6, "t": 66, "b": 6}, title=title)
+    return styled(figure, theme, height=222, margin={"l": 40, "r": 6, "t": 66, "b": 6}, title=title)
 
 
 def within_reach(
@@ -47,15 +47,17 @@ def within_reach(
         hovertemplate="%{customdata}: (%{x:g}, %{y:g})<extra></extra>",
     )
     for position, corner in enumerate(values):
+        away = 16 * np.sign(corner - values.mean(axis=0))
         figure.add_annotation(
-            x=corner[0], y=corner[1], text=f"v{position}", showarrow=False, yshift=-16, font={"color": colours.faint}
-        )
+            x=corner[0], y=corner[1], text=f"v{position}", showarrow=False, xshift=away[0], yshift=away[1],
+            font={"color": colours.faint},
+        )  # fmt: skip
     figure.add_scatter(
         x=[point[0] for point in points.values()],
         y=[point[1] for point in points.values()],
         text=list(points),
         mode="markers+text",
-        textposition="top right",
+        textposition="top center",
         textfont={"size": 15, "color": colours.alarm},
         marker={"symbol": "diamond-open", "size": 13, "color": colours.alarm, "line": {"width": 2}},
         hovertemplate="%{text}: (%{x:g}, %{y:g})<extra></extra>",
@@ -68,8 +70,8 @@ def within_reach(
             marker={"symbol": "x", "size": 12, "color": colours.accent},
             hovertemplate="your output: (%{x:.4f}, %{y:.4f})<extra></extra>",
         )
-    low, high = values.min(axis=0) - 0.3, values.max(axis=0) + 0.4
-    styled(figure, theme, height=330, margin={"l": 46, "r": 10, "t": 40, "b": 44}, title=title)
+    low, high = values.min(axis=0) - 0.4, values.max(axis=0) + 0.5
+    styled(figure, theme, height=320, margin={"l": 46, "r": 10, "t": 40, "b": 44}, title=title)
     figure.update_xaxes(title="d0", range=[low[0], high[0]], showgrid=True, gridcolor=colours.ink[1], dtick=1)
     figure.update_yaxes(
         title="d1", range=[low[1], high[1]], showgrid=True, gridcolor=colours.ink[1], dtick=1, scaleanchor="x"

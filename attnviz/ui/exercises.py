@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from attnviz import figures
-from attnviz.core.checking import Verdict
 from attnviz.core.exercises import Choice, Numbers, Shown, Table
 from attnviz.ui import address
 from attnviz.ui.messages import plain
@@ -49,7 +48,11 @@ def pick(choice: Choice, work: Work, key: str) -> int | None:
     if key not in st.session_state:
         st.session_state[key] = work.answers.get(choice.name)
     work.answers[choice.name] = st.pills(
-        choice.asks, range(len(choice.options)), format_func=lambda option: choice.options[option], key=key
+        choice.asks,
+        range(len(choice.options)),
+        format_func=lambda option: choice.options[option],
+        key=key,
+        wrap=True,
     )
     return work.answers[choice.name]
 
@@ -63,21 +66,28 @@ def ask(question: Table | Choice, work: Work, key: str) -> bool:
         cells = work.answers.get(question.name) or [[""] * len(question.columns) for _ in question.rows]
         cells = typed_table(key, cells, question.columns, rows=question.rows, label=question.asks)
         work.answers[question.name] = cells
-        verdict = question.check(cells)
+        verdict = question.check(cells) if any(map(any, cells)) else None
     if verdict is None:
         return False
     work.tried |= verdict.tried
-    _say(verdict)
-    return verdict.right
-
-
-def _say(verdict: Verdict) -> None:
     if verdict.right:
         st.success(plain(verdict.says), icon=":material/check:")
     elif verdict.tried:
         st.warning(plain(verdict.says), icon=":material/edit:")
     else:
         st.caption(plain(verdict.says))
+    return verdict.right
+
+
+def offer_solution(work: Work) -> None:
+    """A button that shows the solution; before any try it says so."""
+
+    def reveal() -> None:
+        work.revealed = True
+
+    if not work.revealed:
+        label = "Show the solution" if work.tried else "Show the solution without a try"
+        st.button(label, key=f"reveal_{work.key}", icon=":material/visibility:", on_click=reveal)
 
 
 def teacher(exercise: str, numbers: Numbers) -> tuple[np.ndarray, list[str]]:
@@ -127,8 +137,6 @@ def _figure(shown: Shown) -> Any:
 
 def _width(shown: Shown) -> int:
     if len(shown.rows) > MOST_NUMBERED:
-        return 240
-    widest = max(len(f"{value:.4g}") for value in shown.values.ravel())
-    return max(
-        30 + 8 * max(map(len, shown.rows)) + (22 + 9 * max(widest, 4)) * len(shown.columns), 10 * len(shown.title), 150
-    )
+        return 182
+    widest = max(len(f"{value:g}" if float(value).is_integer() else f"{value:.4f}") for value in shown.values.ravel())
+    return max(24 + 8 * max(map(len, shown.rows)) + max(56, 22 + 9 * widest) * len(shown.columns), 150)

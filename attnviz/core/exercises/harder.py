@@ -175,7 +175,7 @@ def aim() -> Exercise:
             Shown("q0 for k1", found, ROW_0, dimensions, "Along k1, and long."),
             Shown("Its weights", attention(found, COMPASS, COMPASS).weights, ROW_0, keys),
             Shown("q0 for k0 and k1", halves, ROW_0, dimensions, "Between the two."),
-            Shown("Its weights ", attention(halves, COMPASS, COMPASS).weights, ROW_0, keys),
+            Shown("Its weights", attention(halves, COMPASS, COMPASS).weights, ROW_0, keys),
         ),
     )  # fmt: skip
 
@@ -250,9 +250,9 @@ def hull() -> Exercise:
     keys = names("k", 3)
     query = np.log(weights / weights[0, 0])
     return Exercise(
-        "Keys are the unit vectors, so a query's three numbers are its scores. Values are the corners v0, v1, v2. "
+        "Keys are the unit vectors, so a query's three numbers are its scores. Values are the corners v0, v1 and v2. "
         "Aim the output at the points.",
-        (Shown("V", CORNERS, names("v", 3), names("d", 2)),),
+        (),
         Choice(
             "guess",
             "Which point can no query bring the output close to?",
@@ -278,14 +278,14 @@ def hull() -> Exercise:
         (
             Shown("Weights for A", weights, ROW_0, keys, "A = ¼·v0 + ¼·v1 + ½·v2."),
             Shown("A query", query, ROW_0, names("d", 3), "Scores are ln w, up to a constant: ln 2 = 0.6931."),
-            Shown("Its output", _hull_output(query), ROW_0, names("d", 2), "A."),
+            Shown("Its output", hull_output(query), ROW_0, names("d", 2), "The point A."),
         ),
     )
 
 
 def judge_hull(query: np.ndarray, _: np.ndarray) -> Verdict:
     """Whether the typed query [1, 3] brings the output to point A."""
-    output = _hull_output(query)[0]
+    output = hull_output(query)[0]
     found = f"Your output is {listed(output, 4)}"
     if _distance(query, "A") <= 2 * NEAR:
         return Verdict(True, f"Right. {found}, and A is {listed(POINTS['A'])}.")
@@ -294,17 +294,18 @@ def judge_hull(query: np.ndarray, _: np.ndarray) -> Verdict:
     if _distance(-query, "A") <= 2 * NEAR:
         return Verdict(False, f"{found}. Every sign is turned.")
     away = POINTS["A"] - output
-    sides = [("right" if away[0] > 0 else "left")] * (abs(away[0]) > NEAR)
-    sides += [("up" if away[1] > 0 else "down")] * (abs(away[1]) > NEAR)
+    moves = {"right": away[0], "left": -away[0], "up": away[1], "down": -away[1]}
+    sides = [side for side, distance in moves.items() if distance > NEAR]
     return Verdict(False, f"{found}, {_distance(query, 'A'):.3g} away from A. It has to go {' and '.join(sides)}.")
 
 
-def _hull_output(query: np.ndarray) -> np.ndarray:
+def hull_output(query: np.ndarray) -> np.ndarray:
+    """The output [1, 2] of a query [1, 3]: inside the triangle of CORNERS, whatever the query."""
     return attention(query, np.eye(3), CORNERS).output
 
 
 def _distance(query: np.ndarray, point: str) -> float:
-    return float(np.linalg.norm(_hull_output(query)[0] - POINTS[point]))
+    return float(np.linalg.norm(hull_output(query)[0] - POINTS[point]))
 
 
 HARDER = {

@@ -102,7 +102,7 @@ class Numbers:
     def read(self, cells: Cells) -> tuple[np.ndarray, list[str]]:
         """The chosen numbers, or the exercise's own and a sentence on each thing that is wrong with the chosen ones."""
         if [len(row) for row in cells] != [len(self.columns)] * len(self.rows):
-            return self.values, [f"{len(self.rows)} rows of {len(self.columns)} numbers are wanted."]
+            return self.values, [f"{len(self.rows)} × {len(self.columns)} numbers are wanted."]
         values, complaints = read_matrix(cells, self.rows, self.columns, partial(read_number, largest=self.largest))
         if values is None:
             return self.values, complaints

@@ -161,11 +161,11 @@ def operations(numbers: np.ndarray) -> Exercise:
         (Table("counts", "Operations of each step", STEPS, columns, partial(judge_counts, n=n, d=d), read_count),),
         (
             Shown(
-                "Operations, a multiply-add as 2",
+                "Operations",
                 np.array([[product], [softmax_of_all], [product], [2 * product + softmax_of_all]], dtype=float),
                 STEPS,
                 columns,
-                "2·n²·d for each product; softmax takes an exponential, an addition and a division a cell.",
+                "Each product: 2·n²·d, a multiply-add as 2. Softmax: an exponential, an addition, a division a cell.",
             ),
         ),
     )
