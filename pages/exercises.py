@@ -42,7 +42,7 @@ with task:
         outcome = st.empty()
         done = False
         if predicted is None:
-            st.caption("Predict first; the questions follow.")
+            st.caption("The questions follow your prediction.")
         else:
             done = all(ask(question, work, f"{question.name}_{work.key}") for question in exercise.questions)
             offer_solution(work)

@@ -23,9 +23,10 @@ def small_map(weights: np.ndarray, tokens: Sequence[str], *, title: str, theme: 
             hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
         )
     )
-    figure.update_xaxes(side="top", tickangle=-60, ticks="", dtick=1, tickformat="d", labelalias=labels)
-    figure.update_yaxes(ticks="", dtick=1, tickformat="d", labelalias=labels, scaleanchor="x", autorange="reversed")
-    return styled(figure, theme, height=222, margin={"l": 40, "r": 6, "t": 66, "b": 6}, title=title)
+    axis = {"ticks": "", "dtick": 1, "tickformat": "d", "labelalias": labels, "tickfont": {"size": 11}}
+    figure.update_xaxes(side="top", tickangle=-60, **axis)
+    figure.update_yaxes(scaleanchor="x", autorange="reversed", **axis)
+    return styled(figure, theme, height=222, margin={"l": 34, "r": 18, "t": 62, "b": 6}, title=title)
 
 
 def within_reach(

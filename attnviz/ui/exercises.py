@@ -117,7 +117,7 @@ def teacher(exercise: str, numbers: Numbers) -> tuple[np.ndarray, list[str]]:
 
 def draw(matrices: tuple[Shown, ...], key: str) -> None:
     """Matrices side by side, as many as fit: small ones with their numbers, larger ones as ink."""
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for position, shown in enumerate(matrices):
             with st.container(width=_width(shown)):
                 st.plotly_chart(
@@ -137,6 +137,6 @@ def _figure(shown: Shown) -> Any:
 
 def _width(shown: Shown) -> int:
     if len(shown.rows) > MOST_NUMBERED:
-        return 182
+        return 186
     widest = max(len(f"{value:g}" if float(value).is_integer() else f"{value:.4f}") for value in shown.values.ravel())
     return max(24 + 8 * max(map(len, shown.rows)) + max(56, 22 + 9 * widest) * len(shown.columns), 150)

@@ -38,7 +38,7 @@ def masked(scores: np.ndarray) -> Exercise:
         (Shown("Scores Q·Kᵀ", scores, TOKENS, TOKENS),),
         Choice(
             "guess",
-            "What weight does the first token give itself?",
+            "Predict: what weight does the first token give itself?",
             ("1", "a third", "it depends on the scores"),
             0,
             ("1: it sees nothing but itself, so its one weight is the whole row.",) * 3,
@@ -77,7 +77,7 @@ def shifted(scores: np.ndarray) -> Exercise:
         (Shown("Scores", scores, ROW_0, keys),),
         Choice(
             "guess",
-            "Which of the two changes the weights?",
+            "Predict: which of the two changes the weights?",
             ("adding 100", "doubling", "both", "neither"),
             1,
             ("Doubling. A constant multiplies every exponential by the same e¹⁰⁰, which the division takes out again.",)
@@ -152,7 +152,7 @@ def aim() -> Exercise:
         (Shown("K", COMPASS, keys, dimensions),),
         Choice(
             "guess",
-            "What does a query that points up, but is very short, give to k1?",
+            "Predict: what does a query that points up, but is very short, give to k1?",
             ("almost everything", "about a quarter", "nothing"),
             1,
             (
@@ -216,7 +216,7 @@ def gradient(weights: np.ndarray) -> Exercise:
         (Shown("Weights", weights, ("w",), keys),),
         Choice(
             "guess",
-            "One score is raised a little. What do the changes of the weights add up to?",
+            "Predict: when one score is raised a little, what do the changes of the weights add up to?",
             ("more than 0", "0", "less than 0"),
             1,
             ("0: the row sums to 1 before and after, so what one weight gains the others lose.",) * 3,
@@ -255,7 +255,7 @@ def hull() -> Exercise:
         (),
         Choice(
             "guess",
-            "Which point can no query bring the output close to?",
+            "Predict: which point can no query bring the output close to?",
             tuple(POINTS),
             1,
             ("B: weights are shares of 1, so every output lies between the values, and B does not.",) * 3,

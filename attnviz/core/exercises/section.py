@@ -45,7 +45,7 @@ def by_hand(numbers: np.ndarray) -> Exercise:
         ),
         Choice(
             "guess",
-            "Which key will q0 weigh more?",
+            "Predict: which key will q0 weigh more?",
             ("k0", "k1", "both the same"),
             2 if lead == 0 else int(lead < 0),
             (f"q0 gives k0 {weights[0]:.4f} and k1 {weights[1]:.4f}.",) * 3,
@@ -109,7 +109,7 @@ def patterns() -> Exercise:
         tuple(Shown(letter, weights, WORDS, WORDS) for letter, weights in maps.items()),
         Choice(
             "guess",
-            "Which map looks the same with rows and columns swapped, and is not all alike?",
+            "Predict: which map looks the same with rows and columns swapped, and is not all alike?",
             tuple(MAPS),
             3,
             ("Map D: if a word looks at its repeat, the repeat looks back.",) * 4,
@@ -153,7 +153,7 @@ def operations(numbers: np.ndarray) -> Exercise:
         (Shown("Sizes", numbers, ("value",), ("n", "d")),),
         Choice(
             "guess",
-            "Twice as many tokens: how many times the operations?",
+            "Predict: how many times the operations do twice as many tokens take?",
             ("2", "4", "8"),
             1,
             ("Four times: each of the three steps works on n² cells.",) * 3,
@@ -253,7 +253,7 @@ def shared_projection(numbers: np.ndarray) -> Exercise:
         (Shown("X", X, TOKENS, DIMENSIONS), Shown("W_Q", W_Q, DIMENSIONS, DIMENSIONS)),
         Choice(
             "guess",
-            "Can cat then score sat higher than sat scores cat?",
+            "Predict: can cat then score sat higher than sat scores cat?",
             ("yes", "no", "only after softmax"),
             1,
             (
@@ -352,7 +352,7 @@ def entropies(weights: np.ndarray) -> Exercise:
         (Shown("Weights", weights, rows, names("k", keys)),),
         Choice(
             "guess",
-            "Which row has the largest entropy?",
+            "Predict: which row has the largest entropy?",
             rows,
             int(right[:, 0].argmax()),
             (f"The most evenly shared one: row {right[:, 0].argmax()}, with {right.max():.4g} bits.",) * len(rows),
