@@ -138,5 +138,5 @@ def _figure(shown: Shown) -> Any:
 def _width(shown: Shown) -> int:
     if len(shown.rows) > MOST_NUMBERED:
         return 186
-    widest = max(len(f"{value:g}" if float(value).is_integer() else f"{value:.4f}") for value in shown.values.ravel())
+    widest = max(len(f"{value:.0f}" if float(value).is_integer() else f"{value:.4f}") for value in shown.values.ravel())
     return max(24 + 8 * max(map(len, shown.rows)) + max(56, 22 + 9 * widest) * len(shown.columns), 150)

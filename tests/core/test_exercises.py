@@ -386,6 +386,7 @@ def test_unusable_numbers_of_a_link_are_told_and_the_exercise_s_own_are_used(nam
         ("gradient", [[0.5, 0.3, 0.3]]),
         ("shift", [[1, 1, 0, 0]]),
         ("operations", [[10, 0.5]]),
+        ("hand", [[9, 9]] * 6),
     ],
 )
 def test_numbers_that_make_no_sense_for_an_exercise_are_refused(name, values):
@@ -401,8 +402,8 @@ def chosen_numbers(name):
         shares = st.lists(st.integers(0, 9), min_size=shape[1], max_size=shape[1]).filter(any)
         rows = st.lists(shares, min_size=shape[0], max_size=shape[0])
         return rows.map(lambda rows: np.array([np.array(row) / sum(row) for row in rows]))
-    size = shape[0] * shape[1]
-    return st.lists(st.integers(-20, 20), min_size=size, max_size=size).map(lambda x: np.reshape(x, shape) / 2)
+    size, reach = shape[0] * shape[1], 4 if name == "hand" else 20
+    return st.lists(st.integers(-reach, reach), min_size=size, max_size=size).map(lambda x: np.reshape(x, shape) / 2)
 
 
 @pytest.mark.parametrize("name", COMPUTED)

@@ -26,6 +26,7 @@ DIMENSIONS = names("d", 2)
 WORDS = ("The", "cat", "sat", "on", "the", "mat")
 TOKENS = ("cat", "sat", "mat")
 STEPS = ("Q·Kᵀ", "softmax", "weights·V", "in all")
+LARGEST_SCORE = 9  # e⁹ is 8103
 CLOSE_COUNT = 0.01  # share by which a count may differ, so that 1.02e9 is as good as 1,024,000,000
 
 
@@ -72,6 +73,12 @@ def by_hand(numbers: np.ndarray) -> Exercise:
             Shown("Output  weights·V", stages.output, queries, DIMENSIONS, "Each row blends the rows of V."),
         ),
     )
+
+
+def writable(numbers: np.ndarray) -> str:
+    """An objection to scores whose exponentials nobody writes down."""
+    Q, K, _ = np.split(numbers, 3)
+    return "" if (Q @ K.T).max() <= LARGEST_SCORE else f"No score may exceed {LARGEST_SCORE}: choose smaller numbers."
 
 
 def targets(words: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -409,6 +416,7 @@ SECTION = {
             np.array([[1.0, 0], [0, 1], [1, 1], [1, 0], [1, 1], [1, 0]]),
             names("q", 2) + names("k", 2) + names("v", 2),
             DIMENSIONS,
+            objection=writable,
         ),
     ),
     "patterns": Plan("Patterns", patterns),
