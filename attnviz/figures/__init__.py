@@ -3,6 +3,7 @@
 from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
+from attnviz.figures.exercises import small_map, within_reach
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
@@ -30,8 +31,10 @@ __all__ = [
     "rows_beside",
     "shares",
     "signed_matrix",
+    "small_map",
     "thumbnails",
     "training_curves",
     "two_rows",
     "values_and_outputs",
+    "within_reach",
 ]

@@ -4,6 +4,8 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
+from attnviz.core.exercises import EXERCISES
+
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
@@ -18,7 +20,8 @@ class View:
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `checked_on` says
     what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage`
-    is how far it is worked out and `row` the token whose row is followed.
+    is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher chose: the
+    exercise's name and rows of cells.
     """
 
     model: str = ""
@@ -52,6 +55,8 @@ class View:
     learning_rate: float = 3.0
     learning_seed: int = 0
     learning_step: int = 0
+    exercise: str = "hand"
+    numbers: str = ""
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
@@ -104,5 +109,9 @@ def _read(name: str, raw: str, default: object) -> object:
     if name == "checked_on" and raw not in CHECKED_ON:
         raise ValueError(raw)
     if name == "stage" and raw not in STAGES:
+        raise ValueError(raw)
+    if name == "exercise" and raw not in EXERCISES:
+        raise ValueError(raw)
+    if name == "numbers" and raw.partition("~")[0] not in ("", *EXERCISES):
         raise ValueError(raw)
     return raw

@@ -10,6 +10,7 @@ LESSONS = {  # page: title, icon
     "cost": ("What it costs", ":material/payments:"),
     "patterns": ("Patterns", ":material/pattern:"),
     "learning": ("Learning it", ":material/trending_down:"),
+    "exercises": ("Exercises", ":material/edit_note:"),
 }
 
 

@@ -48,7 +48,7 @@ def typed_table(
     version, first, last = st.session_state.get(f"table_{name}", (0, None, None))
     if cells != last or f"{name}_{version}" not in st.session_state:
         version, first = version + 1, cells
-    st.caption(label)
+    st.markdown(f":small[{label}]")
     edited = st.data_editor(
         pd.DataFrame(first, columns=list(columns), index=None if rows is None else pd.Index(rows), dtype=str),
         key=f"{name}_{version}",
@@ -56,6 +56,7 @@ def typed_table(
         hide_index=rows is None,
         column_config={"_index": st.column_config.Column(disabled=True)}
         | {column: st.column_config.TextColumn(column) for column in columns},
+        alt=label,
     )
     now = edited.fillna("").astype(str).to_numpy().tolist()
     st.session_state[f"table_{name}"] = (version, first, now)

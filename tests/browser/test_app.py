@@ -1,25 +1,5 @@
 """The main path in a real browser: type a sentence, click a head in the grid, find its heatmap, send the link."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-
-import pytest
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
-)
-
-ROOT = Path(__file__).parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 PATIENCE = 60_000  # milliseconds; the first page imports torch
 TARGET = """([name, row, column]) => {  // where on screen a chart's marker for (row, column) is
     const plot = document.querySelector(`.st-key-${name} .js-plotly-plot`), {xaxis, yaxis} = plot._fullLayout;
@@ -28,49 +8,6 @@ TARGET = """([name, row, column]) => {  // where on screen a chart's marker for 
     return [box.left + xaxis._offset + xaxis.l2p(markers.x[i]), box.top + yaxis._offset + yaxis.l2p(markers.y[i])];
 }"""
 LABELS = """() => [...document.querySelectorAll('.st-key-heatmap .xtick text')].map(label => label.textContent)"""
-
-
-@pytest.fixture(scope="module")
-def address():
-    """A server of our own, first visited by a deep link in the first test."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
-    )
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1).read()
-                break
-            except OSError:
-                time.sleep(0.25)
-        yield f"http://localhost:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser):
-    opened = browser.new_page(viewport={"width": 1400, "height": 1000})
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    opened.on("dialog", lambda dialog: (opened.problems.append(f"a script ran: {dialog.message}"), dialog.dismiss()))
-    opened.on("requestfailed", lambda request: opened.problems.append(f"left the machine? {request.url}"))
-    yield opened
-    opened.close()
 
 
 def wait_for_proof(page):

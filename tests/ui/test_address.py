@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnviz.core.exercises import EXERCISES
 from attnviz.ui import address
 from attnviz.ui.address import View
 
@@ -22,6 +23,8 @@ views = st.builds(
     row=numbers,
     scaled=st.booleans(),
     causal=st.booleans(),
+    exercise=st.sampled_from(sorted(EXERCISES)),
+    numbers=st.builds("~".join, st.lists(st.text(max_size=9), max_size=4).map(lambda rows: ["hand", *rows])),
 )
 
 
@@ -51,6 +54,8 @@ def test_no_link_whatever_breaks_the_app(query):
         ({"scaled": "yes"}, "scaled"),
         ({"kind": "sideways"}, "kind"),
         ({"checked_on": "moon"}, "checked on"),
+        ({"exercise": "eleven"}, "exercise"),
+        ({"numbers": "1_2~3_4"}, "numbers"),
         ({"colour": "red"}, "colour"),
         ({"v": "999"}, "another version"),
     ],
