@@ -48,7 +48,7 @@ def by_hand(numbers: np.ndarray) -> Exercise:
             "guess",
             "Predict: which key will q0 weigh more?",
             ("k0", "k1", "both the same"),
-            2 if lead == 0 else int(lead < 0),
+            2 if abs(lead) < 1e-9 else int(lead < 0),
             (f"q0 gives k0 {weights[0]:.4f} and k1 {weights[1]:.4f}.",) * 3,
         ),
         (
