@@ -15,7 +15,7 @@ def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
     Source: Shannon (1948), "A Mathematical Theory of Communication", section 6.
     """
     logs = np.log2(weights, where=weights > 0, out=np.zeros_like(weights, dtype=float))
-    return -(weights * logs).sum(axis=axis)
+    return 0.0 - (weights * logs).sum(axis=axis)  # and never a negative zero
 
 
 def variation(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -10,6 +10,8 @@ VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
 STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
+CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
+           "exercise": EXERCISES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,7 @@ def _read(name: str, raw: str, default: object) -> object:
         if not math.isfinite(float(raw)):
             raise ValueError(raw)
         return float(raw)
-    if name == "kind" and raw not in ("", "encoder", "decoder", "cross"):
-        raise ValueError(raw)
-    if name == "checked_on" and raw not in CHECKED_ON:
-        raise ValueError(raw)
-    if name == "stage" and raw not in STAGES:
-        raise ValueError(raw)
-    if name == "exercise" and raw not in EXERCISES:
+    if name in CHOICES and raw not in CHOICES[name]:
         raise ValueError(raw)
     if name == "numbers" and raw.partition("~")[0] not in ("", *EXERCISES):
         raise ValueError(raw)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from attnviz.core.attention import attention, causal_mask, softmax
 from attnviz.core.exercises import EXERCISES, Choice
-from attnviz.core.exercises.parts import entropy, softmax_gradient
+from attnviz.core.exercises.parts import softmax_gradient
 from attnviz.core.exercises.section import pattern_maps
+from attnviz.core.measures import entropy
 
 Q = np.eye(2)
 K = V = np.array([[1.0, 1], [1, 0]])

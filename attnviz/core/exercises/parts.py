@@ -136,12 +136,6 @@ def listed(values: np.ndarray, digits: int = 2) -> str:
     return "(" + ", ".join(f"{value:.{digits}f}".rstrip("0").rstrip(".") for value in values) + ")"
 
 
-def entropy(weights: np.ndarray) -> np.ndarray:
-    """Shannon entropy of rows of weights [..., keys] in bits, with 0 · log 0 = 0; from 0 to log₂ keys."""
-    logarithms = np.log2(np.where(weights > 0, weights, 1.0))
-    return np.abs((weights * logarithms).sum(axis=-1))
-
-
 def softmax_gradient(weights: np.ndarray) -> np.ndarray:
     """∂weights/∂scores of one row [keys, keys]: diag(w) − w wᵀ."""
     return np.diag(weights) - np.outer(weights, weights)

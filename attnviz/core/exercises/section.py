@@ -14,12 +14,12 @@ from attnviz.core.exercises.parts import (
     Plan,
     Shown,
     Table,
-    entropy,
     listed,
     names,
     rows_of_weights,
     table,
 )
+from attnviz.core.measures import entropy
 from attnviz.core.typed import read_count
 
 DIMENSIONS = names("d", 2)
