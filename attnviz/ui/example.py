@@ -33,20 +33,7 @@ def edited_inputs() -> Inputs:
     words = reshaped(words, len(words), d + 1)
     matrices = [reshaped(cells, d, d) for cells in matrices]
 
-    inputs, _ = read_inputs(words, *matrices)
-    preset = preset_of(inputs)
-    pick_preset, pick_d, pick_seed = st.columns([2, 2, 1], vertical_alignment="bottom")
-    st.session_state.pick_preset = preset
-    pick_preset.selectbox(
-        "Start from", [*PRESETS, RANDOM, *([OWN] if preset == OWN else [])], key="pick_preset", on_change=_take_preset
-    )
-    st.session_state.pick_width = d
-    pick_d.segmented_control("Dimensions", range(1, WIDEST + 1), key="pick_width", on_change=_take_width, required=True)
-    if preset == RANDOM:
-        on_screen("seed")
-        st.session_state.pick_seed = current().seed
-        pick_seed.number_input("Seed", 0, 9999, step=1, key="pick_seed", on_change=_take_random)
-
+    head = st.container()
     axes = dimensions(d)
     words = typed_table(
         "words", words, ("word", *axes), growing=True,
@@ -62,11 +49,27 @@ def edited_inputs() -> Inputs:
         if complaints[name]:
             place.warning(plain(" ".join(complaints[name])))
     choose(words=to_text(words), **{PROJECTIONS[name]: to_text(cells) for name, cells in zip(PROJECTIONS, matrices)})
+    with head:
+        _starting_points(preset_of(inputs), d)
     if inputs is None:
         st.caption("Until then, what follows shows the numbers from before.")
         return st.session_state.get("last_inputs", PRESETS[THE_SECTION])
     st.session_state.last_inputs = inputs
     return inputs
+
+
+def _starting_points(preset: str, d: int) -> None:
+    """Presets, dimensions and the seed of random numbers, drawn once it is known what the tables hold."""
+    pick_preset, pick_d, pick_seed = st.columns([2, 2, 1], vertical_alignment="bottom")
+    st.session_state.pick_preset = preset
+    names = [*PRESETS, RANDOM, *([OWN] if preset == OWN else [])]
+    pick_preset.selectbox("Start from", names, key="pick_preset", on_change=_take_preset)
+    st.session_state.pick_width = d
+    pick_d.segmented_control("Dimensions", range(1, WIDEST + 1), key="pick_width", on_change=_take_width, required=True)
+    if preset == RANDOM:
+        on_screen("seed")
+        st.session_state.pick_seed = current().seed
+        pick_seed.number_input("Seed", 0, 9999, step=1, key="pick_seed", on_change=_take_random)
 
 
 def row_in_numbers(example: WorkedExample, row: int, stage: str) -> pd.DataFrame:
