@@ -23,7 +23,7 @@ from attnviz.errors import AttnvizError
 IMPLEMENTATION = "attnviz"
 # Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
 # else (a sparse selection, packed lengths) would change them unseen, so it is refused.
-HARMLESS = {"is_causal", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
+HARMLESS = {"is_causal", "deterministic", "output_router_logits", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
             "output_hidden_states", "cache_position", "layer_head_mask"}  # fmt: skip
 
 
@@ -32,11 +32,12 @@ class AttentionCall:
     """One call of a layer's attention, as torch tensors on the model's device, with their batch axis.
 
     query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
-    `is_causal` says that the layer, which is `module`, looks backwards only.
+    `is_causal` says that the layer, which is `module` or in it, looks backwards only. Where query and key are not
+    known they are None, and `scores` [batch, heads, queries, keys] are what softmax was given, -inf at forbidden keys.
     """
 
-    query: torch.Tensor
-    key: torch.Tensor
+    query: torch.Tensor | None
+    key: torch.Tensor | None
     value: torch.Tensor
     mask: torch.Tensor | None
     scale: float
@@ -45,11 +46,21 @@ class AttentionCall:
     sink: torch.Tensor | None
     is_causal: bool
     module: Any
+    scores: torch.Tensor | None = None
+
+
+class Bypassed(AttnvizError):
+    """What a model's attention does cannot be seen, or not wholly, at the interface."""
+
+
+class Uncapturable(AttnvizError):
+    """A model's attention, or its lack of it, is nothing that either route can show; the message is the reason."""
 
 
 Watcher = Callable[[AttentionCall], None]
 EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
 _recorder: ContextVar[Watcher | None] = ContextVar("attnviz_recorder", default=None)
+computing: ContextVar[bool] = ContextVar("attnviz_computing", default=False)  # whether a recorded attention runs now
 _eager_watcher: ContextVar[EagerWatcher | None] = ContextVar("attnviz_eager_watcher", default=None)
 
 
@@ -79,23 +90,24 @@ def watching_eager(watcher: EagerWatcher) -> Iterator[None]:
 def prepare(module: Any) -> None:
     """Route a model's attention through the recorder, once and for good; idle, it runs SDPA as before.
 
-    Raises AttnvizError for a model whose attention does not go through the interface.
+    Raises Bypassed for a model whose attention does not go through the interface.
     """
     if module.config._attn_implementation == IMPLEMENTATION:
         return
     if not type(module)._can_set_attn_implementation():
-        raise AttnvizError(
-            f"{type(module).__name__} computes attention by itself, not through transformers' attention interface; "
-            "this version cannot capture it: pick another model."
-        )
+        raise Bypassed(f"{type(module).__name__} computes attention without transformers' attention interface.")
     module.set_attn_implementation(IMPLEMENTATION)
 
 
 def eager_twin(module: Any) -> Any:
-    """A second model on the same tensors (nothing is copied) that always runs transformers' eager attention."""
+    """A second model on the same tensors (nothing is copied) that always runs transformers' eager attention.
+
+    It reads a text in one piece: some decoders would otherwise look at its last token only.
+    """
     shared = {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())}
     twin = copy.deepcopy(module, shared)
     twin.set_attn_implementation("eager")
+    twin.config.use_cache = False
     return twin
 
 
@@ -119,10 +131,7 @@ def _call(module, query, key, value, attention_mask, scaling=None, **options) ->
     bias, softcap, sink = (options.pop(name, None) for name in ("position_bias", "softcap", "s_aux"))
     unknown = {name for name, given in options.items() if given is not None} - HARMLESS - {"dropout"}
     if unknown:
-        raise AttnvizError(
-            f"{type(module).__name__} steers its attention by {', '.join(sorted(unknown))}, which this version cannot "
-            "recompute: pick another model."
-        )
+        raise Bypassed(f"{type(module).__name__} steers its attention by {', '.join(sorted(unknown))}.")
     if scaling is None:
         raise AttnvizError(f"{type(module).__name__} does not say how it scales its scores, and a guess would not do.")
     if query.shape[-2] > 1 and attention_mask is None and _is_causal(module, options):
@@ -141,21 +150,30 @@ def _recorded_attention(module, query, key, value, attention_mask=None, scaling=
     watcher = _recorder.get()
     if watcher is not None:
         watcher(call)
+    token = computing.set(True)
+    try:
+        return _computed(call, module)
+    finally:
+        computing.reset(token)
+
+
+def _computed(call, module):
+    """output [batch, queries, heads, d_v], and None where transformers would have the weights."""
     if call.bias is None and call.softcap is None and call.sink is None:
         return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, is_causal=call.is_causal
+            module, call.query, call.key, call.value, call.mask, scaling=call.scale, is_causal=call.is_causal
         )
     stages = attention(
-        query,
-        key,
-        value,
-        scale=scaling,
-        mask=normalise_mask(attention_mask, key.shape[-2]),
+        call.query,
+        call.key,
+        call.value,
+        scale=call.scale,
+        mask=normalise_mask(call.mask, call.key.shape[-2]),
         bias=call.bias,
         softcap=call.softcap,
         sink=call.sink,
     )
-    return stages.output.to(value.dtype).transpose(1, 2).contiguous(), None
+    return stages.output.to(call.value.dtype).transpose(1, 2).contiguous(), None
 
 
 def _watched_interface(self, attn_implementation, default):
