@@ -164,7 +164,7 @@ def _changed(name, args, kwargs, known, result):
         return None if name in ("add", "sub", "where") else first
     if not isinstance(first, Scores) or name in CLAMPS:
         return first
-    bias = torch.zeros_like(result) if first.bias is None else first.bias
+    bias = torch.zeros_like(result) if first.bias is None else first.bias.expand_as(result)
     if name == "masked_fill":
         return replace(first, bias=bias.masked_fill(other, args[2]))
     if name in ("add", "sub"):
@@ -183,8 +183,8 @@ def _where(args, known, result):
     if not isinstance(scores, Scores):
         return scores
     bias = torch.zeros_like(result) if scores.bias is None else scores.bias
-    sides = (bias, other) if scores is known[1] else (one, bias)
-    return replace(scores, bias=torch.where(condition, *sides))
+    chosen = torch.where(condition, bias, other) if scores is known[1] else torch.where(condition, one, bias)
+    return replace(scores, bias=chosen)
 
 
 def as_call(attended: Attended) -> AttentionCall:
@@ -193,10 +193,10 @@ def as_call(attended: Attended) -> AttentionCall:
 
     Raises Uncapturable where there is neither.
     """
-    softmax, weights = attended.softmax, attended.weights
-    if softmax.scores.numel() != weights.numel():
+    weights, source = attended.weights, attended.softmax.source
+    if attended.softmax.scores.numel() != weights.numel():
         raise Uncapturable("Its softmax has more columns than there are keys, and what fills them is not known.")
-    scores = softmax.scores.reshape(weights.shape)
+    scores = attended.softmax.scores.reshape(weights.shape)
     forbidden = scores <= FORBIDDEN
     n_queries, n_keys = weights.shape[-2:]
     later = torch.ones(n_queries, n_keys, dtype=torch.bool, device=weights.device).triu(1)
@@ -213,32 +213,37 @@ def as_call(attended: Attended) -> AttentionCall:
         module=attended.module,
         scores=scores.masked_fill(forbidden, float("-inf")),
     )
-    if softmax.source is None:
+    if source is None or not _fits(source, weights):
         return finished
-    call = _with_operands(finished, softmax.source)
-    return call if call is not None and _reproduces(call, weights) else finished
+    call = replace(finished, scores=None, **_operands(source, weights))
+    return call if _reproduces(call, weights) else finished
 
 
-def _with_operands(finished: AttentionCall, source: Scores) -> AttentionCall | None:
-    batch, n_heads, n_queries, n_keys = finished.scores.shape
+def _fits(source: Scores, weights: torch.Tensor) -> bool:
+    batch, n_heads, n_queries, n_keys = weights.shape
     d_k = source.query.shape[-1]
-    if source.query.numel() != batch * n_heads * n_queries * d_k or source.key.numel() % (batch * n_keys * d_k):
-        return None
-    mask = bias = None
-    if source.bias is not None:
-        bias = source.bias.expand(source.bias.shape).reshape(finished.scores.shape)
-        forbidden = bias <= FORBIDDEN
-        mask = _by_head(~forbidden) if bool(forbidden.any()) else None
-        bias = _by_head(bias.masked_fill(forbidden, 0))
-    return replace(
-        finished,
-        query=source.query.reshape(batch, n_heads, n_queries, d_k),
-        key=source.key.reshape(batch, -1, n_keys, d_k),
-        scale=float(source.scale),
-        mask=mask,
-        bias=bias if bias is not None and bool(bias.any()) else None,
-        scores=None,
+    return (
+        source.query.numel() == batch * n_heads * n_queries * d_k and source.key.numel() % (batch * n_keys * d_k) == 0
     )
+
+
+def _operands(source: Scores, weights: torch.Tensor) -> dict[str, Any]:
+    """query, key, scale, mask and bias in the shapes of an AttentionCall."""
+    batch, n_heads, n_queries, n_keys = weights.shape
+    operands: dict[str, Any] = {
+        "query": source.query.reshape(batch, n_heads, n_queries, -1),
+        "key": source.key.reshape(batch, -1, n_keys, source.key.shape[-1]),
+        "scale": float(source.scale),
+    }
+    if source.bias is not None:
+        bias = source.bias.reshape(weights.shape)
+        forbidden = bias <= FORBIDDEN
+        if bool(forbidden.any()):
+            operands["mask"] = _by_head(~forbidden)
+        bias = bias.masked_fill(forbidden, 0)
+        if bool(bias.any()):
+            operands["bias"] = _by_head(bias)
+    return operands
 
 
 def _by_head(extra: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -23,8 +23,9 @@ from attnviz.errors import AttnvizError
 IMPLEMENTATION = "attnviz"
 # Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
 # else (a sparse selection, packed lengths) would change them unseen, so it is refused.
-HARMLESS = {"is_causal", "deterministic", "output_router_logits", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
-            "output_hidden_states", "cache_position", "layer_head_mask"}  # fmt: skip
+HARMLESS = {"is_causal", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
+            "output_hidden_states", "output_router_logits", "cache_position", "layer_head_mask",
+            "deterministic"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,34 @@ class AttentionCall:
     is_causal: bool
     module: Any
     scores: torch.Tensor | None = None
+
+    @property
+    def n_queries(self) -> int:
+        known = self.query if self.scores is None else self.scores
+        assert known is not None
+        return known.shape[-2]
+
+    def every_query(self, extra: torch.Tensor | None) -> torch.Tensor | None:
+        """A mask or bias as what it means, [batch or 1, heads or 1, queries, keys]."""
+        meant = normalise_mask(extra, self.value.shape[-2])
+        return None if meant is None else meant.expand(*meant.shape[:2], self.n_queries, -1)
+
+    def of_text(self, text: int) -> "AttentionCall":
+        """One text of the batch, without the batch axis; its mask as what it means."""
+
+        def part(tensor: torch.Tensor | None) -> torch.Tensor | None:
+            return None if tensor is None else tensor[text % len(tensor)]
+
+        return replace(
+            self,
+            query=part(self.query),
+            key=part(self.key),
+            value=self.value[text],
+            mask=part(self.every_query(self.mask)),
+            bias=part(self.every_query(self.bias)),
+            sink=None if self.sink is None else self.sink.reshape(-1),
+            scores=part(self.scores),
+        )
 
 
 class Bypassed(AttnvizError):

@@ -14,7 +14,6 @@ from attnviz.capture.interface import (
     Bypassed,
     Uncapturable,
     eager_twin,
-    normalise_mask,
     prepare,
     recording,
     watching_eager,
@@ -110,8 +109,8 @@ def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, 
         forward(twin, inputs)
     if tap.unfollowed:
         raise Uncapturable(
-            f"{len(tap.unfollowed)} of its softmaxes are no weights of tokens over tokens: they run over blocks of keys, "
-            "pooled positions or added ones, or are multiplied with one another."
+            f"{len(tap.unfollowed)} of its softmaxes give no weights of tokens over tokens: they run over blocks of "
+            "keys, over pooled or added positions, or are multiplied with one another."
         )
     return layers.of_each_text()
 
@@ -133,7 +132,7 @@ class _Layers:
             raise AttnvizError(f"{name} computes NaN or infinity here: its weights are damaged, fetch the model again.")
         looks_across = self.two_sided and not call.is_causal and id(call.module) not in self.in_encoder
         kind = "cross" if looks_across else "decoder" if call.is_causal else "encoder"
-        masks, biases = self._shared(call.mask, call.value.shape[-2]), self._shared(call.bias, call.value.shape[-2])
+        masks, biases = self._shared(call, call.mask), self._shared(call, call.bias)
         for text, layers in enumerate(self.texts):
             layers.append(
                 LayerAttention(
@@ -154,16 +153,16 @@ class _Layers:
     def of_each_text(self) -> list[tuple[LayerAttention, ...]]:
         """Raises Uncapturable where no attention ran."""
         if not self.texts[0]:
-            raise Uncapturable("It runs no softmax over keys: it has no attention of that kind.")
+            raise Uncapturable("It runs no softmax over keys: it mixes its tokens by other means.")
         return [tuple(layers) for layers in self.texts]
 
-    def _shared(self, tensor: torch.Tensor | None, n_keys: int) -> list[np.ndarray | None]:
+    def _shared(self, call: AttentionCall, tensor: torch.Tensor | None) -> list[np.ndarray | None]:
         """A mask or bias for each text; layers that have the same share it, since it is quadratic."""
         if tensor is None:
             return [None] * len(self.texts)
         if id(tensor) not in self.masks:
-            normal = normalise_mask(tensor, n_keys)
-            rows = [None if normal is None else to_numpy(normal[text % len(normal)]) for text in range(len(self.texts))]
+            meant = call.every_query(tensor)
+            rows = [None if meant is None else to_numpy(meant[text % len(meant)]) for text in range(len(self.texts))]
             for _, seen in self.masks.values():
                 if all(_equal(one, other) for one, other in zip(rows, seen)):
                     return seen

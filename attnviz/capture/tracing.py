@@ -73,7 +73,7 @@ def read_text(model: LoadedModel, text: str, text_pair: str | None = None) -> To
     """The text as this model reads it. Raises AttnvizError for a text, or a pair, that it cannot read."""
     with model.lock:  # a fast tokenizer is not to be used from two threads at once
         read = tokenize(model.tokenizer, text, text_pair, limit=model.limit)
-    if max(read.inputs["input_ids"]) >= model.module.get_input_embeddings().num_embeddings:
+    if max(read.inputs["input_ids"]) >= model.module.get_input_embeddings().weight.shape[0]:
         raise AttnvizError(f"The tokenizer of {model.name} knows more tokens than its weights: fetch the model again.")
     if text_pair is not None and read.segments[read.segments.index(1) - 1] is not None:  # nothing parts the two
         raise AttnvizError(f"{model.name} reads one text, not a pair: leave the second one out.")

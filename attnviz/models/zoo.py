@@ -4,8 +4,6 @@ The configuration's own defaults are shrunk by the names of their fields, sub-co
 are drawn wide enough for attention to be peaked: under a flat softmax a wrong scale or mask hardly shows.
 """
 
-import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,10 +19,10 @@ from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.loading import TEXT_MODELS
 
 VOCABULARY = 100
-LARGEST = 4_000_000  # parameters; more than this means that a field was not shrunk
+LARGEST = 10_000_000  # parameters; more than this means that a field was not shrunk
 WEIGHT_STD = 0.3
 LAYERS = 2
-SPECIAL = 10  # ids at either end of the vocabulary that texts do without
+ORDINARY_IDS = (10, 60)  # no special token of any architecture is among them
 TOKENS, PADDING, DECODER_TOKENS = 24, 5, 12
 
 _FIELDS_BY_SIZE = {
@@ -48,7 +46,13 @@ _FIELDS_BY_SIZE = {
         encoder_hash_byte_group_vocab vocab_size_per_layer_input pronunciation_vocab_size shape_vocab_size""",
 }
 SMALL = {field: size for size, fields in _FIELDS_BY_SIZE.items() for field in fields.split()}
-NEVER_NONE = {"head_dim", "num_key_value_heads", "n_routed_experts", "num_experts_per_tok", "vocab_size"}  # what models take for granted
+NEVER_NONE = {
+    "head_dim",
+    "num_key_value_heads",
+    "n_routed_experts",
+    "num_experts_per_tok",
+    "vocab_size",
+}  # what models take for granted
 
 # What the rules above leave too large, inconsistent, or without the attention that the architecture is known for.
 OVERRIDES: dict[str, dict[str, Any]] = {
@@ -104,11 +108,10 @@ def build(architecture: str) -> Any:
 
 def batch(module: Any, *, padded: bool) -> dict[str, torch.Tensor]:
     """Two random texts [2, TOKENS] as a model of the zoo reads them; `padded` puts padding left of the second."""
-    vocabulary = min(VOCABULARY, module.get_input_embeddings().num_embeddings)
     generator = torch.Generator().manual_seed(1)
 
     def ids(n_tokens: int) -> torch.Tensor:
-        return torch.randint(SPECIAL, vocabulary - SPECIAL, (2, n_tokens), generator=generator)
+        return torch.randint(*ORDINARY_IDS, (2, n_tokens), generator=generator)
 
     mask = torch.ones(2, TOKENS, dtype=torch.long)
     if padded:
@@ -119,23 +122,30 @@ def batch(module: Any, *, padded: bool) -> dict[str, torch.Tensor]:
     return inputs
 
 
-def _described(architecture):
+def _described(architecture: str) -> tuple[Any, Any]:
+    """A small configuration, and the class of the language model that it describes."""
     try:
-        config_class = CONFIG_MAPPING[architecture]
-        default = config_class()
-        config = config_class(**(_shrunk(default) | OVERRIDES.get(architecture, {})))
+        config_class: Any = CONFIG_MAPPING[architecture]
+        config = config_class(**_merged(_shrunk(config_class()), OVERRIDES.get(architecture, {})))
     except Exception as error:
         raise AttnvizError(f"Its configuration cannot be made small: {in_one_line(error)}.") from error
     for mapping in (MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING):
         if type(config) in mapping:
             found = mapping[type(config)]
-            model_class = found[0] if isinstance(found, tuple) else found
+            model_class: Any = found[0] if isinstance(found, tuple) else found
             fits = isinstance(config, model_class.config_class)
             return config if fits else config.get_text_config(decoder=True), model_class
     raise AttnvizError("transformers has no language model for its configuration.")
 
 
-def _shrunk(config) -> dict[str, Any]:
+def _merged(fields: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Overrides reach into sub-configurations."""
+    nested = {name: _merged(fields[name], value) for name, value in overrides.items() if isinstance(value, dict)}
+    return fields | overrides | nested
+
+
+def _shrunk(config: Any) -> dict[str, Any]:
+    """What to change in a configuration to make it small."""
     small: dict[str, Any] = {}
     for field, value in vars(config).items():
         if isinstance(value, transformers.PreTrainedConfig):
@@ -149,7 +159,7 @@ def _shrunk(config) -> dict[str, Any]:
                 small[field] = VOCABULARY - 1
         elif field == "layer_types" and isinstance(value, (list, tuple)):
             kinds = list(dict.fromkeys(value))
-            small[field] = (kinds * LAYERS)[:max(LAYERS, len(kinds))]
+            small[field] = (kinds * LAYERS)[: max(LAYERS, len(kinds))]
     if "layer_types" in small:
         small["num_hidden_layers"] = len(small["layer_types"])
     if vars(config).get("num_key_value_heads") == vars(config).get("num_attention_heads", 0):
@@ -157,7 +167,8 @@ def _shrunk(config) -> dict[str, Any]:
     return small
 
 
-def _draw_weights(module) -> None:
+def _draw_weights(module: Any) -> None:
+    """Matrices, biases and sinks at random; the factors of norms stay as the model's own initialisation has them."""
     generator = torch.Generator().manual_seed(0)
     for name, parameter in module.named_parameters():
         if parameter.ndim > 1 or name.endswith(("bias", "sinks")):

@@ -28,6 +28,14 @@ class Finding:
     output_error: float | None = None
     reason: str | None = None
 
+    @property
+    def in_one_line(self) -> str:
+        """For whoever watches the run."""
+        if not self.heads_compared:
+            return f"{self.name}: not compared. {self.reason}"
+        verdict = "passed" if self.passed else f"FAILED: {self.reason}"
+        return f"{self.name}: {self.route}, {self.heads_compared} heads, weights within {self.drift:.0e}, {verdict}"
+
 
 def validate_architectures(
     names: Sequence[str] = (), *, progress: Callable[[Finding], object] | None = None
@@ -39,7 +47,9 @@ def validate_architectures(
     known = zoo.architectures()
     for name in names:
         if name not in known:
-            raise AttnvizError(f"'{in_one_line(name)}' is no text architecture of transformers {transformers.__version__}.")
+            raise AttnvizError(
+                f"'{in_one_line(name)}' is no text architecture of transformers {transformers.__version__}."
+            )
     findings = []
     for name in names or known:
         findings.append(examine(name))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attnviz.capture.interface import AttentionCall, normalise_mask
+from attnviz.capture.interface import AttentionCall
 from attnviz.capture.layers import Inputs, eager_pass, to_numpy
 from attnviz.capture.tracing import batch_of_one, read_text, trace
 from attnviz.core.attention import Stages, attention, attention_from_scores
@@ -153,7 +153,7 @@ def certify_batch(
 
     def compare(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
         for text, comparison in enumerate(comparisons):
-            comparison.add(_of_text(call, text), to_numpy(output[text]), to_numpy(weights[text]))
+            comparison.add(call.of_text(text), to_numpy(output[text]), to_numpy(weights[text]))
 
     heads_expected = eager_pass(module, inputs, route, compare)
     largest = _max(comparison.drift for comparison in comparisons)
@@ -205,7 +205,9 @@ class _Comparison:
     def certificate(self, *, tolerance: float, drift_tolerance: float, heads_expected: int, **about) -> Certificate:
         """What was found. Raises ValueError where not every layer was compared."""
         if not self.layers or len(self.row_sums) != len(self.layers):
-            raise ValueError(f"the trace has {len(self.layers)} layers, and eager attention ran in {len(self.row_sums)}")
+            raise ValueError(
+                f"the trace has {len(self.layers)} layers, and eager attention ran in {len(self.row_sums)}"
+            )
         weight_error, output_error = (
             _max(getattr(errors, name) for errors in self.heads) for name in ("weight_error", "output_error")
         )
@@ -247,7 +249,8 @@ def _compare_heads(
         raise ValueError(
             f"layer {layer.index}: weights {shown.weights.shape} on screen, {theirs.shape} in eager attention"
         )
-    live = _live_rows(*(None if part is None else to_numpy(part) for part in (call.mask, call.scores)), rows, theirs)
+    allowed = [None if part is None else to_numpy(part) for part in (call.mask, call.scores)]
+    live = _live_rows(allowed[0], allowed[1], rows, theirs)
     largest_output = float(np.abs(their_output).max()) or 1.0
     output_drift = _largest(shown.output - their_output, live) / largest_output
     errors = [
@@ -271,23 +274,6 @@ def _after_sink(theirs: np.ndarray, ours: Stages) -> np.ndarray:
     return theirs * (1 - to_numpy(ours.sink_share))[..., None]
 
 
-def _of_text(call: AttentionCall, text: int) -> AttentionCall:
-    """One text of a call, without the batch axis; its mask as what it means."""
-
-    def part(tensor: torch.Tensor | None) -> torch.Tensor | None:
-        return None if tensor is None else tensor[text % len(tensor)]
-
-    return replace(
-        call,
-        query=part(call.query),
-        key=part(call.key),
-        value=call.value[text],
-        mask=part(normalise_mask(call.mask, call.value.shape[-2])),
-        bias=part(call.bias),
-        scores=part(call.scores),
-    )
-
-
 def _core_on(call: AttentionCall, rows: np.ndarray) -> Stages:
     """Our attention on the very tensors that the twin used for one text, as torch computes it."""
 
@@ -304,7 +290,7 @@ def _core_on(call: AttentionCall, rows: np.ndarray) -> Stages:
         mask=part(call.mask),
         bias=part(call.bias),
         softcap=call.softcap,
-        sink=None if call.sink is None else call.sink.reshape(-1),
+        sink=call.sink,
     )
 
 
@@ -321,9 +307,7 @@ def _check_rows(layer: LayerAttention, rows: np.ndarray) -> tuple[float, float |
     return row_sum, float(np.abs(stages.weights * later).max())
 
 
-def _live_rows(
-    mask: np.ndarray | None, scores: np.ndarray | None, rows: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
+def _live_rows(mask: np.ndarray | None, scores: np.ndarray | None, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Boolean [heads, rows]: the rows that mask or finished scores leave a key. Not asked of the core."""
     known = mask if scores is None else scores
     if known is None:

@@ -320,7 +320,9 @@ def test_the_drift_gate_is_ten_times_what_float32_itself_costs(tiny_model, monke
 
 def test_the_float64_distance_is_small_and_leaves_the_model_in_float32(tiny_model):
     model = tiny_model("llama")
-    distance = module._float64_distance(model.module, batch_of_one(model.module, trace(model, TEXT).inputs), "interface")
+    distance = module._float64_distance(
+        model.module, batch_of_one(model.module, trace(model, TEXT).inputs), "interface"
+    )
     assert 0 < distance < 2e-5
     assert {p.dtype for p in model.module.parameters()} == {torch.float32}
 
