@@ -108,7 +108,7 @@ def _validate(chosen: argparse.Namespace) -> int:
     if chosen.architectures is not None:
         return _validate_architectures(chosen)
     if chosen.model is None:
-        raise AttnvizError("Name a model to validate, or pass --architectures.")
+        raise AttnvizError("Name a MODEL to validate, or pass --architectures.")
     from tqdm import tqdm
 
     from attnviz.validation.certificate import validate
