@@ -57,10 +57,10 @@ NEVER_NONE = {
 # What the rules above leave too large, inconsistent, or without the attention that the architecture is known for.
 OVERRIDES: dict[str, dict[str, Any]] = {
     "bamba": {"mamba_n_heads": 8, "mamba_d_head": 8, "attn_layer_indices": [1]},
+    "cohere_compass_text": {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 10000.0}}},
     "dbrx": {"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}},
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
-    "cohere_compass_text": {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 10000.0}}},
     "dots1": {"n_shared_experts": 1},
     "esm": {"pad_token_id": 1},
     "funnel": {"block_sizes": [1, 1], "num_decoder_layers": 1},
@@ -69,14 +69,15 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
+    "mobilebert": {"normalization_type": "layer_norm"},  # without it softmax saturates
     "musicgen": {"decoder": {"num_codebooks": 1}},
     "musicgen_melody": {"decoder": {"num_codebooks": 1}},
     "neomme": {"head_dim": 16},
     "recurrent_gemma": {"num_hidden_layers": 3},
     "reformer": {"is_decoder": True, "axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
+    "xmod": {"default_language": "en_XX"},
     "zamba": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "num_hidden_layers": 3},
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid"]},
-    "xmod": {"default_language": "en_XX"},
 }
 
 
@@ -143,7 +144,9 @@ def _described(architecture: str) -> tuple[Any, Any]:
 
 def _merged(fields: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """Overrides reach into sub-configurations."""
-    nested = {name: _merged(fields.get(name, {}), value) for name, value in overrides.items() if isinstance(value, dict)}
+    nested = {
+        name: _merged(fields.get(name, {}), value) for name, value in overrides.items() if isinstance(value, dict)
+    }
     return fields | overrides | nested
 
 
@@ -171,8 +174,8 @@ def _shrunk(config: Any) -> dict[str, Any]:
 
 
 def _draw_weights(module: Any) -> None:
-    """Matrices, biases and sinks at random; the factors of norms stay as the model's own initialisation has them."""
+    """Matrices at random, and whatever starts at zero, such as biases and sinks; other factors stay as they start."""
     generator = torch.Generator().manual_seed(0)
-    for name, parameter in module.named_parameters():
-        if parameter.ndim > 1 or name.endswith(("bias", "sinks")):
+    for parameter in module.parameters():
+        if parameter.ndim > 1 or not parameter.any():
             torch.nn.init.normal_(parameter.data, std=WEIGHT_STD, generator=generator)
