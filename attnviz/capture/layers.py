@@ -153,7 +153,7 @@ class _Layers:
     def of_each_text(self) -> list[tuple[LayerAttention, ...]]:
         """Raises Uncapturable where no attention ran."""
         if not self.texts[0]:
-            raise Uncapturable("It runs no softmax over keys: it mixes its tokens by other means.")
+            raise Uncapturable("It never calls softmax over keys: it has no attention, or computes it in another way.")
         return [tuple(layers) for layers in self.texts]
 
     def _shared(self, call: AttentionCall, tensor: torch.Tensor | None) -> list[np.ndarray | None]:

@@ -30,10 +30,9 @@ from attnviz.traces import Head, LayerAttention, Trace
 from attnviz.validation.sentences import SENTENCES
 
 TOLERANCE = 1e-5  # in float32; weights are at most one, so this is absolute
-SMALLEST_DRIFT_GATE = 2e-5
+HALF_TOLERANCE = 8  # times the epsilon of a half format, in which the model itself rounds its scores
 ALL_ROWS_UP_TO = 1024  # tokens; above it, this many query rows of each head are compared:
 SAMPLED_ROWS = 64
-HALF_GATE = 8  # times the format's epsilon: what a model in half precision may be off by, since it rounds its scores
 
 
 @dataclass(frozen=True)
@@ -156,11 +155,11 @@ def certify_batch(
             comparison.add(call.of_text(text), to_numpy(output[text]), to_numpy(weights[text]))
 
     heads_expected = eager_pass(module, inputs, route, compare)
-    largest = _max(comparison.drift for comparison in comparisons)
-    gate = SMALLEST_DRIFT_GATE
-    if largest > gate:  # is the format itself that far from the truth here?
-        gate = max(gate, 10 * _float64_distance(module, inputs, route))
-    tolerance = max(TOLERANCE, HALF_GATE * torch.finfo(module.dtype).eps if module.dtype.itemsize < 4 else 0)
+    half = module.dtype.itemsize < 4
+    tolerance = HALF_TOLERANCE * torch.finfo(module.dtype).eps if half else TOLERANCE
+    gate = 2 * tolerance
+    if _max(comparison.drift for comparison in comparisons) > gate:  # is the format itself that far from the truth?
+        gate = max(gate, (1 if half else 10) * _float64_distance(module, inputs, route))
     return [
         comparison.certificate(
             model=name, architecture=module.config.model_type, route=route, tolerance=tolerance, drift_tolerance=gate,
@@ -224,7 +223,8 @@ class _Comparison:
             causal_leak=_max(self.leaks) if self.leaks else None,
             tolerance=tolerance,
             drift_tolerance=drift_tolerance,
-            passed=_max([weight_error, output_error, *self.row_sums]) <= tolerance
+            passed=_max([weight_error, output_error]) <= tolerance
+            and _max(self.row_sums) <= TOLERANCE
             and self.drift <= drift_tolerance
             and not any(self.leaks)
             and len(self.heads) == heads_expected,
