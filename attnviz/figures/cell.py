@@ -32,19 +32,15 @@ def cell_story(
     i, j = cell
     names = _named(keys)
     lengths = stages.weights[i] * np.linalg.norm(v, axis=-1)
-    products = [] if q is None or k is None else [("q · k by dimension", _largest_first(q[i] * k[j], _dimensions(q)))]
     charts = [
-        *products,
-        ("Score by step", _steps(stages, i, j)),
+        ("Score by step", _steps(stages, i, j, "score" if q is None else "q · k")),
         ("Row after softmax", _largest_first(stages.weights[i], names, keep=j)),
         ("What it carries", _largest_first(lengths, names, keep=j)),
     ]
+    if q is not None and k is not None:
+        charts.insert(0, ("q · k by dimension", _largest_first(q[i] * k[j], [f"dim {d}" for d in range(q.shape[1])])))
     most = max(len(values) for _, (_, values) in charts)
     return [_bars(title, labels, values, most, names[j], theme) for title, (labels, values) in charts]
-
-
-def _dimensions(q: np.ndarray) -> list[str]:
-    return [f"dim {d}" for d in range(q.shape[1])]
 
 
 def _bars(title: str, labels: list[str], values: np.ndarray, most: int, chosen: str, theme: str) -> go.Figure:
@@ -68,9 +64,9 @@ def _bars(title: str, labels: list[str], values: np.ndarray, most: int, chosen: 
     return figure
 
 
-def _steps(stages: Stages, i: int, j: int) -> tuple[list[str], np.ndarray]:
+def _steps(stages: Stages, i: int, j: int, first: str) -> tuple[list[str], np.ndarray]:
     """The score after each step that changed it; a masked cell ends at −∞, which has no bar."""
-    names = {"scores": "q · k", "scaled": "scaled", "biased": "+ bias, cap", "masked": "+ mask"}
+    names = {"scores": first, "scaled": "scaled", "biased": "+ bias, cap", "masked": "+ mask"}
     values = [(label, float(getattr(stages, name)[i, j])) for name, label in names.items()]
     kept = [values[0], *(later for earlier, later in itertools.pairwise(values) if later[1] != earlier[1])]
     labels = [f"{label} = −∞" if np.isneginf(value) else label for label, value in kept]
