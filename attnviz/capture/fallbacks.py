@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -97,6 +98,8 @@ class SoftmaxTap(TorchDispatchMode):
             self._known[result] = Projection()
         elif name in ("_softmax", "_safe_softmax"):
             self._softmaxed(args[0], args[1], known[0], result)
+        elif name.startswith("_scaled_dot_product") and not computing.get():
+            self._expect(Softmax(result[0], None))  # fused: its weights never exist
         elif name in VIEWS and known[0] is not None:
             self._known[result] = _viewed(known[0], func, args, kwargs)
         elif name.rstrip("_") in POINTWISE and any(known):
@@ -114,9 +117,12 @@ class SoftmaxTap(TorchDispatchMode):
         if scores.ndim < 3 or not last or isinstance(known, Projection) or computing.get():
             return
         softmax = Softmax(scores, known if isinstance(known, Scores) else None)
+        self._expect(softmax)
+        self._known[result] = softmax
+
+    def _expect(self, softmax: Softmax) -> None:
         self.n_heads += softmax.n_heads(self.batch)
         self.unfollowed.add(softmax)
-        self._known[result] = softmax
 
     def _multiplied(self, scores: Scores, operands, known, result: torch.Tensor) -> None:
         left, right = known
@@ -145,6 +151,15 @@ class SoftmaxTap(TorchDispatchMode):
                 self.module,
             )
         )
+
+
+class Unfused(TorchFunctionMode):
+    """Has torch compute its fused attention step by step, so that the tap sees a softmax."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.nn.functional.scaled_dot_product_attention:
+            return torch.ops.aten._scaled_dot_product_attention_math(*args, **(kwargs or {}))[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _viewed(known, func, args, kwargs):

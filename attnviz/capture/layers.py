@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attnviz.capture.fallbacks import Attended, SoftmaxTap, as_call
+from attnviz.capture.fallbacks import Attended, SoftmaxTap, Unfused, as_call
 from attnviz.capture.interface import (
     AttentionCall,
     Bypassed,
@@ -51,7 +51,7 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     twin = twin_of(module)
     if route == "fallback":
         tap = _tap(inputs, lambda attended: watcher(as_call(attended), attended.output, attended.weights))
-        with tap, _telling_parts(twin, tap):
+        with tap, Unfused(), _telling_parts(twin, tap):
             forward(twin, inputs)
         return tap.n_heads
 
@@ -105,7 +105,7 @@ def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, 
     twin = twin_of(module)
     layers = _Layers(twin, inputs)
     tap = _tap(inputs, lambda attended: layers.add(as_call(attended)))
-    with tap, _telling_parts(twin, tap):
+    with tap, Unfused(), _telling_parts(twin, tap):
         forward(twin, inputs)
     if tap.unfollowed:
         raise Uncapturable(

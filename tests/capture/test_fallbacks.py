@@ -10,10 +10,14 @@ import torch
 import transformers
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from attnviz import export
 from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import capture_batch, forward, twin_of
+from attnviz.capture.tracing import trace
+from attnviz.errors import AttnvizError
 from attnviz.models import zoo
-from attnviz.validation.certificate import certify_batch
+from attnviz.models.loading import load_model
+from attnviz.validation.certificate import certify, certify_batch
 
 BYPASSING = ["bloom", "deberta-v2", "gptj", "openai-gpt", "xlnet", "fsmt"]
 
@@ -135,6 +139,9 @@ class StrangersAttention(torch.nn.Module):
     def forward(self, hidden):
         batch, n, _ = hidden.shape
         q, k, v = self.project(hidden).view(batch, n, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        if self.how == "fused":
+            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return mixed.transpose(1, 2).reshape(batch, n, 16)
         if self.how == "einsum":
             scores = torch.einsum("bhid,bhjd->bhij", q * 8**-0.5, k)
         elif self.how == "capped":
@@ -172,12 +179,13 @@ def stranger(how):
     return model
 
 
-@pytest.mark.parametrize("how", ["plain", "einsum", "capped"])
+@pytest.mark.parametrize("how", ["plain", "einsum", "capped", "fused"])
 def test_a_strangers_model_is_certified(how):
     """A class of models that did not exist when this was written."""
     model = stranger(how)
     route, texts = captured(model)
-    assert route == "fallback" and [layer.kind for layer in texts[0]] == ["encoder"] * 2
+    kind = "decoder" if how == "fused" else "encoder"
+    assert route == "fallback" and [layer.kind for layer in texts[0]] == [kind] * 2
     assert all(one.passed and len(one.heads) == one.heads_expected == 4 for one in certified(model))
     assert (texts[0][0].q is None) == (how == "capped"), "a cap is not followed: the scores stand in"
 
@@ -196,25 +204,58 @@ def test_a_strangers_own_softmax_is_refused_with_the_reason():
 
 
 class OwnAttention(transformers.models.gpt2.modeling_gpt2.GPT2Attention):
-    """A subclass that computes softmax itself, in a model whose other layers go through the interface."""
+    """A subclass that computes attention itself, in a model whose other layers go through the interface."""
 
     def forward(self, hidden_states, *arguments, **options):
         batch, n, width = hidden_states.shape
         q, k, v = self.c_attn(hidden_states).view(batch, n, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        if self.fused:
+            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return self.c_proj(mixed.transpose(1, 2).reshape(batch, n, width)), None
         later = torch.ones(n, n, dtype=torch.bool).triu(1)
         weights = torch.softmax((q @ k.mT * self.head_dim**-0.5).masked_fill(later, -math.inf), -1)
         return self.c_proj((weights @ v).transpose(1, 2).reshape(batch, n, width)), weights
 
 
-def test_a_layer_that_slips_past_the_interface_is_found():
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_layer_that_slips_past_the_interface_is_found(fused):
     """One attention of its own among others: without a count the model would be shown with a layer missing."""
     module = zoo.build("gpt2")
     own = OwnAttention(module.config, layer_idx=1)
+    own.fused = fused
     own.load_state_dict(module.transformer.h[1].attn.state_dict())
     module.transformer.h[1].attn = own.eval().requires_grad_(False)
     route, texts = captured(module)
     assert route == "fallback" and len(texts[0]) == 2
     assert all(one.passed and one.heads_expected == 8 for one in certified(module))
+
+
+def test_a_folder_goes_the_same_way(tmp_path, bytes_tokenizer):
+    """From a folder on disk to a certified trace and its file, by the same commands as any other model."""
+    tokenizer = bytes_tokenizer(pair=False)
+    torch.manual_seed(0)
+    config = transformers.BloomConfig(
+        vocab_size=len(tokenizer), hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3, pad_token_id=1
+    )
+    transformers.BloomModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path))
+    traced = trace(model, "The cat sat on the mat")
+    assert traced.route == "fallback" and traced.kinds == ("decoder",)
+    certificate = certify(model, traced)
+    assert certificate.passed and certificate.route == "fallback" and certificate.causal_leak == 0
+    export.write(traced, tmp_path / "t.npz")
+    assert np.load(tmp_path / "t.npz")["L0.decoder.q"].shape == traced.layers[0].q.shape
+
+
+def test_a_model_that_cannot_be_shown_says_so_in_one_line(tmp_path, bytes_tokenizer):
+    tokenizer = bytes_tokenizer(pair=False)
+    config = transformers.MambaConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, state_size=4)
+    transformers.MambaModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(AttnvizError, match=r"never calls softmax over keys.*Pick another model") as refused:
+        trace(load_model(str(tmp_path)), "a cat")
+    assert "\n" not in str(refused.value)
 
 
 # --- what is shown is what was used ---------------------------------------------------------------------------------
