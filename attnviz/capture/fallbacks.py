@@ -71,6 +71,7 @@ class SoftmaxTap(TorchDispatchMode):
     """Gives each attention that runs inside to `watcher`; what runs and cannot be followed stays in `unfollowed`.
 
     `lengths` are those of the texts in the batch: attention over anything else, such as blocks, is not followed.
+    With None for them, all is.
     """
 
     def __init__(self, batch: int, lengths: Collection[int] | None, watcher: Callable[[Attended], object]) -> None:
@@ -140,6 +141,8 @@ class SoftmaxTap(TorchDispatchMode):
         groups, n_queries, n_keys = weights.shape
         n_heads = softmax.n_heads(self.batch)
         if groups != self.batch * n_heads or (self.lengths is not None and not {n_queries, n_keys} <= self.lengths):
+            return
+        if softmax not in self.unfollowed:  # a second product, such as with relative positions, is no second layer
             return
         self.unfollowed.discard(softmax)
         self.watcher(
@@ -237,9 +240,8 @@ def as_call(attended: Attended) -> AttentionCall:
 def _fits(source: Scores, weights: torch.Tensor) -> bool:
     batch, n_heads, n_queries, n_keys = weights.shape
     d_k = source.query.shape[-1]
-    return (
-        source.query.numel() == batch * n_heads * n_queries * d_k and source.key.numel() % (batch * n_keys * d_k) == 0
-    )
+    sizes_fit = source.query.numel() == batch * n_heads * n_queries * d_k and source.key.numel() % (batch * n_keys) == 0
+    return sizes_fit and all(bool(torch.isfinite(operand).all()) for operand in (source.query, source.key))
 
 
 def _operands(source: Scores, weights: torch.Tensor) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def _operands(source: Scores, weights: torch.Tensor) -> dict[str, Any]:
     operands: dict[str, Any] = {
         "query": source.query.reshape(batch, n_heads, n_queries, -1),
         "key": source.key.reshape(batch, -1, n_keys, source.key.shape[-1]),
-        "scale": float(source.scale),
+        "scale": source.scale,
     }
     if source.bias is not None:
         bias = source.bias.reshape(weights.shape)

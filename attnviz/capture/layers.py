@@ -127,7 +127,8 @@ class _Layers:
 
     def add(self, call: AttentionCall) -> None:
         parts = [part for part in (call.query, call.key, call.value) if part is not None]
-        if not all(bool(torch.isfinite(part).all()) for part in parts):
+        scores_fit = call.scores is None or bool((call.scores < float("inf")).all())  # NaN compares false
+        if not scores_fit or not all(bool(torch.isfinite(part).all()) for part in parts):
             name = type(self.module).__name__
             raise AttnvizError(f"{name} computes NaN or infinity here: its weights are damaged, fetch the model again.")
         looks_across = self.two_sided and not call.is_causal and id(call.module) not in self.in_encoder

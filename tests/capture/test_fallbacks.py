@@ -258,6 +258,14 @@ def test_a_model_that_cannot_be_shown_says_so_in_one_line(tmp_path, bytes_tokeni
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("how", ["plain", "capped"])
+def test_weights_that_hold_nan_are_refused(how):
+    model = stranger(how)
+    model.layers[1].project.weight[20] = math.nan
+    with pytest.raises(AttnvizError, match="damaged"):
+        captured(model)
+
+
 # --- what is shown is what was used ---------------------------------------------------------------------------------
 
 
