@@ -54,6 +54,8 @@ NEVER_NONE = {
     "vocab_size",
 }  # what models take for granted
 
+_QWEN4_INDEXER = {"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 8,
+                  "indexer_compress_ratio": 2}  # fmt: skip
 # What the rules above leave too large, inconsistent, or without the attention that the architecture is known for.
 OVERRIDES: dict[str, dict[str, Any]] = {
     "bamba": {"mamba_n_heads": 8, "mamba_d_head": 8, "attn_layer_indices": [1]},
@@ -62,6 +64,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
     "dots1": {"n_shared_experts": 1},
+    "dots3_note_text": {
+        "swa_num_attention_heads": 4, "swa_num_key_value_heads": 4, "swa_q_lora_rank": 16, "swa_kv_lora_rank": 16,
+        "swa_head_dim": 16, "swa_qk_nope_head_dim": 8, "swa_v_head_dim": 8,
+    },
     "esm": {"pad_token_id": 1},
     "funnel": {"block_sizes": [1, 1], "num_decoder_layers": 1},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
@@ -73,12 +79,14 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "musicgen": {"decoder": {"num_codebooks": 1}},
     "musicgen_melody": {"decoder": {"num_codebooks": 1}},
     "neomme": {"head_dim": 16},
+    "qwen4_exp": {"text_config": _QWEN4_INDEXER},
+    "qwen4_exp_text": _QWEN4_INDEXER,
     "recurrent_gemma": {"num_hidden_layers": 3},
     "reformer": {"is_decoder": True, "axial_pos_shape": [8, 16], "axial_pos_embds_dim": [16, 16]},
     "xmod": {"default_language": "en_XX"},
     "zamba": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "num_hidden_layers": 3},
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid"]},
-}
+}  # fmt: skip
 
 
 def architectures() -> list[str]:
@@ -91,20 +99,18 @@ def build(architecture: str) -> Any:
 
     Raises AttnvizError where none can be built; the message is the reason.
     """
-    config, model_class = _described(architecture)
     try:
+        config, model_class = _described(architecture)
         with torch.device("meta"):
-            outline = model_class(config)
-    except Exception as error:
-        raise AttnvizError(f"No tiny model can be built: {in_one_line(error)}.") from error
-    size = sum(parameter.numel() for parameter in outline.parameters())
-    if size > LARGEST:
-        raise AttnvizError(f"The smallest model that its configuration allows has {size:,} parameters.")
-    torch.manual_seed(0)
-    try:
+            size = sum(parameter.numel() for parameter in model_class(config).parameters())
+        if size > LARGEST:
+            raise AttnvizError(f"Made small, its configuration still describes a model of {size:,} parameters.")
+        torch.manual_seed(0)
         module = model_class(config)
-    except Exception as error:
-        raise AttnvizError(f"No tiny model can be built: {in_one_line(error)}.") from error
+    except AttnvizError:
+        raise
+    except Exception as error:  # configurations and models raise all kinds
+        raise AttnvizError(f"No tiny model can be built: {in_one_line(error.__cause__ or error)}.") from error
     _draw_weights(module)
     module.config.use_cache = False
     return module.eval().requires_grad_(False)
@@ -128,11 +134,8 @@ def batch(module: Any, *, padded: bool) -> dict[str, torch.Tensor]:
 
 def _described(architecture: str) -> tuple[Any, Any]:
     """A small configuration, and the class of the language model that it describes."""
-    try:
-        config_class: Any = CONFIG_MAPPING[architecture]
-        config = config_class(**_merged(_shrunk(config_class()), OVERRIDES.get(architecture, {})))
-    except Exception as error:
-        raise AttnvizError(f"Its configuration cannot be made small: {in_one_line(error)}.") from error
+    config_class: Any = CONFIG_MAPPING[architecture]
+    config = config_class(**_merged(_shrunk(config_class()), OVERRIDES.get(architecture, {})))
     for mapping in (MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING):
         if type(config) in mapping:
             found = mapping[type(config)]
