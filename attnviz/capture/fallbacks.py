@@ -57,7 +57,8 @@ class Softmax:
 class Attended:
     """One attention that ran: weights [batch, heads, queries, keys], the very matrix that multiplied the values.
 
-    value [batch, kv_heads, keys, d_v], output [batch, queries, heads, d_v]; `module` is the part that it ran in.
+    value [batch, kv_heads, keys, d_v], output [batch, queries, heads, d_v]; `module` is the encoder of an
+    encoder-decoder if it ran there, else None.
     """
 
     weights: torch.Tensor
@@ -79,7 +80,7 @@ class SoftmaxTap(TorchDispatchMode):
         self.batch = batch
         self.lengths = None if lengths is None else set(lengths)
         self.watcher = watcher
-        self.module: Any = None  # the part of the model that is running, for whoever knows
+        self.module: Any = None  # an encoder-decoder's encoder, while that is running
         self.n_heads = 0
         self.unfollowed: set[Softmax] = set()
         self._known: Any = WeakTensorKeyDictionary()
@@ -207,7 +208,7 @@ def _where(args, known, result):
 
 def as_call(attended: Attended) -> AttentionCall:
     """What the core needs to recompute one attention: query, key, scale, bias and mask where they reproduce the
-    softmax, else its finished scores.
+    softmax, else its finished scores. Whether it looks backwards only is read off them.
 
     Raises Uncapturable where there is neither.
     """
@@ -227,7 +228,7 @@ def as_call(attended: Attended) -> AttentionCall:
         bias=None,
         softcap=None,
         sink=None,
-        is_causal=n_queries == n_keys > 1 and bool(forbidden[..., later].all()),
+        is_causal=attended.module is None and n_queries == n_keys and bool(forbidden[..., later].all()),
         module=attended.module,
         scores=scores.masked_fill(forbidden, float("-inf")),
     )

@@ -46,13 +46,8 @@ _FIELDS_BY_SIZE = {
         encoder_hash_byte_group_vocab vocab_size_per_layer_input pronunciation_vocab_size shape_vocab_size""",
 }
 SMALL = {field: size for size, fields in _FIELDS_BY_SIZE.items() for field in fields.split()}
-NEVER_NONE = {
-    "head_dim",
-    "num_key_value_heads",
-    "n_routed_experts",
-    "num_experts_per_tok",
-    "vocab_size",
-}  # what models take for granted
+# What models take for granted, though some default configurations leave it out.
+NEVER_NONE = {"head_dim", "num_key_value_heads", "n_routed_experts", "num_experts_per_tok", "vocab_size"}
 
 _QWEN4_INDEXER = {"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 8,
                   "indexer_compress_ratio": 2}  # fmt: skip

@@ -251,6 +251,8 @@ def _compare_heads(
         )
     allowed = [None if part is None else to_numpy(part) for part in (call.mask, call.scores)]
     live = _live_rows(allowed[0], allowed[1], rows, theirs)
+    if not live.any(axis=1).all():
+        raise ValueError(f"layer {layer.index}: a head has no row that could be compared")
     largest_output = float(np.abs(their_output).max()) or 1.0
     output_drift = _largest(shown.output - their_output, live) / largest_output
     errors = [

@@ -93,6 +93,17 @@ def test_each_layer_is_of_its_kind(built, architecture, kinds):
     assert [layer.index for layer in texts[0] if layer.kind == names[kinds[0]]] == [0, 1]
 
 
+def test_one_token_is_a_decoders_too(built):
+    """A mask of one cell hides nothing: by it alone a decoder would change into an encoder, or into cross-attention."""
+    bloom = built("bloom")
+    inputs = {name: tensor[:, :1] for name, tensor in zoo.batch(bloom, padded=False).items()}
+    assert {layer.kind for layer in capture_batch(bloom, inputs)[1][0]} == {"decoder"}
+    inputs = zoo.batch(built("fsmt"), padded=False)
+    inputs["decoder_input_ids"] = inputs["decoder_input_ids"][:, :1]
+    kinds = [layer.kind for layer in capture_batch(built("fsmt"), inputs)[1][0]]
+    assert kinds == ["encoder", "encoder", "decoder", "cross", "decoder", "cross"]
+
+
 @pytest.mark.parametrize("architecture", ["longformer", "longt5", "pegasus_x", "led", "prophetnet"])
 def test_what_is_no_map_of_tokens_is_refused(built, architecture):
     """Blocks of keys drawn as tokens, or a model shown without the layers that slipped by."""

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -150,6 +151,18 @@ def test_a_head_that_nobody_compared_is_no_pass(monkeypatch):
     (one, _) = certify_batch(module, "bert", inputs, route, texts)
     assert not one.passed and (len(one.heads), one.heads_expected) == (8, 12)
     assert examine("bert").reason == "8 heads were compared, and softmax ran in 12."
+
+
+def test_a_head_without_a_row_to_compare_is_no_pass(monkeypatch):
+    """Rows that are left out everywhere leave errors of zero."""
+    from attnviz.validation import certificate
+
+    module = zoo.build("bert")
+    inputs = zoo.batch(module, padded=False)
+    route, texts = capture_batch(module, inputs)
+    monkeypatch.setattr(certificate, "_live_rows", lambda *arguments: np.zeros(arguments[-1].shape[:2], dtype=bool))
+    with pytest.raises(ValueError, match="no row"):
+        certify_batch(module, "bert", inputs, route, texts)
 
 
 def test_a_sink_that_transformers_takes_off_the_output_is_compared():
