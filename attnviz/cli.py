@@ -105,6 +105,10 @@ def _trace(chosen: argparse.Namespace) -> int:
 
 
 def _validate(chosen: argparse.Namespace) -> int:
+    if chosen.architectures is not None:
+        return _validate_architectures(chosen)
+    if chosen.model is None:
+        raise AttnvizError("Name a MODEL to validate, or pass --architectures.")
     from tqdm import tqdm
 
     from attnviz.validation.certificate import validate
@@ -124,6 +128,25 @@ def _validate(chosen: argparse.Namespace) -> int:
         print(f"  weight on later tokens   {'does not apply' if leak is None else f'{leak:.1e}   gate 0'}")
         print("passed" if certificate.passed else "FAILED: our attention is not this model's")
     return 0 if certificate.passed else 1
+
+
+def _validate_architectures(chosen: argparse.Namespace) -> int:
+    if chosen.model is not None:
+        raise AttnvizError("--architectures makes its own models: leave the model out, or name architectures after it.")
+    from attnviz.validation.architectures import validate_architectures
+
+    report = validate_architectures(
+        chosen.architectures, progress=lambda finding: print(finding.in_one_line, file=sys.stderr, flush=True)
+    )
+    findings = report["architectures"]
+    if chosen.json:
+        _print_json(report)
+    else:
+        passed = sum(finding["passed"] for finding in findings)
+        compared = sum(finding["heads_compared"] > 0 for finding in findings)
+        print(f"transformers {report['transformers']}: {passed} of {len(findings)} architectures passed")
+        print(f"{compared - passed} failed, {len(findings) - compared} could not be compared")
+    return 1 if any(finding["heads_compared"] and not finding["passed"] for finding in findings) else 0
 
 
 def _load(chosen: argparse.Namespace) -> Any:
@@ -187,7 +210,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     validate = command("validate", _validate, "compare every head with the model's own attention")
-    validate.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
+    validate.add_argument("model", metavar="MODEL", nargs="?", help="a model's name, its folder, or a hub id")
+    validate.add_argument(
+        "--architectures",
+        metavar="NAME",
+        nargs="*",
+        help="instead of a model, tiny ones of these architectures, or all",
+    )
     validate.add_argument(
         "texts", metavar="TEXT", nargs="*", help="texts to compare on; without any, ten built-in ones"
     )

@@ -51,7 +51,8 @@ def _write_npz(trace: Trace, path: Path) -> None:
     for layer in trace.layers:
         name = f"L{layer.index}.{layer.kind}"
         arrays |= {f"{name}.weights": layer.attention().weights}
-        arrays |= {f"{name}.q": layer.q, f"{name}.k": layer.k, f"{name}.v": layer.v}
+        known = {"q": layer.q, "k": layer.k, "v": layer.v, "scores": layer.scores}
+        arrays |= {f"{name}.{part}": array for part, array in known.items() if array is not None}
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from attnviz.core.attention import Stages, attention
+from attnviz.core.attention import Stages, attention, attention_from_scores
 
 KINDS = ("encoder", "decoder", "cross")
 
@@ -30,40 +30,60 @@ class LayerAttention:
     rotary positions and the like are already in them. `scale` is the model's own. `mask` is None (all may look),
     boolean or additive [1 or heads, queries, keys], `bias` likewise additive; layers share these arrays where the
     model does. `softcap` and `sink` [heads] as in `core.attention.attention`.
+
+    Where q and k are not known they are None, and `scores` [heads, queries, keys] are what softmax was given.
     """
 
     kind: str
     index: int
-    q: np.ndarray
-    k: np.ndarray
+    q: np.ndarray | None
+    k: np.ndarray | None
     v: np.ndarray
     scale: float
     mask: np.ndarray | None = None
     bias: np.ndarray | None = None
     softcap: float | None = None
     sink: np.ndarray | None = None
+    scores: np.ndarray | None = None
 
     @property
     def n_heads(self) -> int:
-        return self.q.shape[0]
+        return self._queries_first.shape[0]
 
-    def vectors(self, head: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One head's q [queries, d_k], k [keys, d_k] and v [keys, d_v]; with grouped heads, those it shares."""
-        kv_head = head // (self.n_heads // self.k.shape[0])
+    @property
+    def n_queries(self) -> int:
+        return self._queries_first.shape[1]
+
+    @property
+    def _queries_first(self) -> np.ndarray:
+        """Whatever is known of each head and query: [heads, queries, ...]."""
+        known = self.q if self.scores is None else self.scores
+        assert known is not None
+        return known
+
+    def vectors(self, head: int) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+        """One head's q [queries, d_k], k [keys, d_k] (None where not known) and v [keys, d_v]; grouped heads share."""
+        kv_head = head // (self.n_heads // self.v.shape[0])
+        if self.q is None or self.k is None:
+            return None, None, self.v[kv_head]
         return self.q[head], self.k[kv_head], self.v[kv_head]
 
     def attention(self, head: int | None = None, rows: np.ndarray | None = None) -> Stages:
         """All stages of every head [heads, queries, keys], or of one [queries, keys]; of the given query rows only."""
         heads = slice(None) if head is None else slice(head, head + 1)
-        chosen = slice(None) if rows is None else rows
-        group = self.n_heads // self.k.shape[0]
+        group = self.n_heads // self.v.shape[0]
         kv_heads = heads if head is None else slice(head // group, head // group + 1)
+        stages = self._stages(heads, kv_heads, slice(None) if rows is None else rows)
+        return stages if head is None else Stages(**{name: value[0] for name, value in vars(stages).items()})
 
+    def _stages(self, heads: slice, kv_heads: slice, rows: np.ndarray | slice) -> Stages:
         def part(extra: np.ndarray | None) -> np.ndarray | None:
-            return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, chosen]
+            return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, rows]
 
-        stages = attention(
-            self.q[heads][:, chosen],
+        if self.q is None or self.k is None:
+            return attention_from_scores(part(self.scores), self.v[kv_heads], scale=self.scale)
+        return attention(
+            part(self.q),
             self.k[kv_heads],
             self.v[kv_heads],
             scale=self.scale,
@@ -72,7 +92,6 @@ class LayerAttention:
             softcap=self.softcap,
             sink=None if self.sink is None else self.sink[heads],
         )
-        return stages if head is None else Stages(**{name: value[0] for name, value in vars(stages).items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +118,7 @@ class Trace:
     decoder_tokens: tuple[str, ...] | None = None
     decoder_text: str | None = None  # as it was given; None where the model wrote its own
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)  # what the model was given, by argument
+    route: str = "interface"  # how the layers were captured; "fallback" where the softmax itself was tapped
 
     @property
     def kinds(self) -> tuple[str, ...]:

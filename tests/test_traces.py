@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from attnviz.core.attention import attention, causal_mask
+from attnviz.core.attention import attention, attention_from_scores, causal_mask
 from attnviz.traces import Head, LayerAttention, Trace
 
 HEADS, KV_HEADS, N, D = 4, 2, 5, 3
@@ -52,6 +52,21 @@ def test_one_head_or_some_rows_are_parts_of_the_whole(name):
             np.testing.assert_allclose(vars(one.attention(head, rows))[stage], array[head][rows], atol=1e-12)
         np.testing.assert_allclose(vars(one.attention(rows=rows))[stage], array[:, rows], atol=1e-12)
     assert one.n_heads == HEADS
+
+
+def test_finished_scores_stand_in_for_queries_and_keys():
+    """A model whose queries nobody can know is shown from what its softmax was given."""
+    rng = np.random.default_rng(8)
+    scores = np.where(causal_mask(N), rng.standard_normal((HEADS, N, N)), -math.inf)
+    values = rng.standard_normal((KV_HEADS, N, 2))
+    one = LayerAttention("decoder", 0, None, None, values, 1.0, scores=scores)
+    assert (one.n_heads, one.n_queries) == (HEADS, N)
+    expected = attention_from_scores(scores, values)
+    np.testing.assert_array_equal(one.attention().weights, expected.weights)
+    np.testing.assert_allclose(one.attention(3, np.array([2])).output, expected.output[3, [2]], atol=1e-12)
+    q, k, v = one.vectors(3)
+    assert q is None and k is None
+    np.testing.assert_array_equal(v, values[1])
 
 
 def test_layers_are_addressed_by_kind():

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -24,7 +24,8 @@ IMPLEMENTATION = "attnviz"
 # Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
 # else (a sparse selection, packed lengths) would change them unseen, so it is refused.
 HARMLESS = {"is_causal", "position_ids", "sliding_window", "use_cache", "return_dict", "output_attentions",
-            "output_hidden_states", "cache_position", "layer_head_mask"}  # fmt: skip
+            "output_hidden_states", "output_router_logits", "cache_position", "layer_head_mask",
+            "deterministic"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,12 @@ class AttentionCall:
     """One call of a layer's attention, as torch tensors on the model's device, with their batch axis.
 
     query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
-    `is_causal` says that the layer, which is `module`, looks backwards only.
+    `is_causal` says that the layer, which is `module` or in it, looks backwards only. Where query and key are not
+    known they are None, and `scores` [batch, heads, queries, keys] are what softmax was given, -inf at forbidden keys.
     """
 
-    query: torch.Tensor
-    key: torch.Tensor
+    query: torch.Tensor | None
+    key: torch.Tensor | None
     value: torch.Tensor
     mask: torch.Tensor | None
     scale: float
@@ -45,11 +47,49 @@ class AttentionCall:
     sink: torch.Tensor | None
     is_causal: bool
     module: Any
+    scores: torch.Tensor | None = None
+
+    @property
+    def n_queries(self) -> int:
+        known = self.query if self.scores is None else self.scores
+        assert known is not None
+        return known.shape[-2]
+
+    def every_query(self, extra: torch.Tensor | None) -> torch.Tensor | None:
+        """A mask or bias as what it means, [batch or 1, heads or 1, queries, keys]."""
+        meant = normalise_mask(extra, self.value.shape[-2])
+        return None if meant is None else meant.expand(*meant.shape[:2], self.n_queries, -1)
+
+    def of_text(self, text: int) -> "AttentionCall":
+        """One text of the batch, without the batch axis; its mask as what it means."""
+
+        def part(tensor: torch.Tensor | None) -> torch.Tensor | None:
+            return None if tensor is None else tensor[text % len(tensor)]
+
+        return replace(
+            self,
+            query=part(self.query),
+            key=part(self.key),
+            value=self.value[text],
+            mask=part(self.every_query(self.mask)),
+            bias=part(self.every_query(self.bias)),
+            sink=None if self.sink is None else self.sink.reshape(-1),
+            scores=part(self.scores),
+        )
+
+
+class Bypassed(AttnvizError):
+    """What a model's attention does cannot be seen, or not wholly, at the interface."""
+
+
+class Uncapturable(AttnvizError):
+    """A model's attention, or its lack of it, is nothing that either route can show; the message is the reason."""
 
 
 Watcher = Callable[[AttentionCall], None]
 EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
 _recorder: ContextVar[Watcher | None] = ContextVar("attnviz_recorder", default=None)
+computing: ContextVar[bool] = ContextVar("attnviz_computing", default=False)  # whether a recorded attention runs now
 _eager_watcher: ContextVar[EagerWatcher | None] = ContextVar("attnviz_eager_watcher", default=None)
 
 
@@ -79,23 +119,24 @@ def watching_eager(watcher: EagerWatcher) -> Iterator[None]:
 def prepare(module: Any) -> None:
     """Route a model's attention through the recorder, once and for good; idle, it runs SDPA as before.
 
-    Raises AttnvizError for a model whose attention does not go through the interface.
+    Raises Bypassed for a model whose attention does not go through the interface.
     """
     if module.config._attn_implementation == IMPLEMENTATION:
         return
     if not type(module)._can_set_attn_implementation():
-        raise AttnvizError(
-            f"{type(module).__name__} computes attention by itself, not through transformers' attention interface; "
-            "this version cannot capture it: pick another model."
-        )
+        raise Bypassed(f"{type(module).__name__} computes attention without transformers' attention interface.")
     module.set_attn_implementation(IMPLEMENTATION)
 
 
 def eager_twin(module: Any) -> Any:
-    """A second model on the same tensors (nothing is copied) that always runs transformers' eager attention."""
+    """A second model on the same tensors (nothing is copied) that always runs transformers' eager attention.
+
+    It reads a text in one piece: some decoders would otherwise look at its last token only.
+    """
     shared = {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())}
     twin = copy.deepcopy(module, shared)
     twin.set_attn_implementation("eager")
+    twin.config.use_cache = False
     return twin
 
 
@@ -119,10 +160,7 @@ def _call(module, query, key, value, attention_mask, scaling=None, **options) ->
     bias, softcap, sink = (options.pop(name, None) for name in ("position_bias", "softcap", "s_aux"))
     unknown = {name for name, given in options.items() if given is not None} - HARMLESS - {"dropout"}
     if unknown:
-        raise AttnvizError(
-            f"{type(module).__name__} steers its attention by {', '.join(sorted(unknown))}, which this version cannot "
-            "recompute: pick another model."
-        )
+        raise Bypassed(f"{type(module).__name__} steers its attention by {', '.join(sorted(unknown))}.")
     if scaling is None:
         raise AttnvizError(f"{type(module).__name__} does not say how it scales its scores, and a guess would not do.")
     if query.shape[-2] > 1 and attention_mask is None and _is_causal(module, options):
@@ -141,21 +179,30 @@ def _recorded_attention(module, query, key, value, attention_mask=None, scaling=
     watcher = _recorder.get()
     if watcher is not None:
         watcher(call)
+    token = computing.set(True)
+    try:
+        return _computed(call, module)
+    finally:
+        computing.reset(token)
+
+
+def _computed(call, module):
+    """output [batch, queries, heads, d_v], and None where transformers would have the weights."""
     if call.bias is None and call.softcap is None and call.sink is None:
         return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, is_causal=call.is_causal
+            module, call.query, call.key, call.value, call.mask, scaling=call.scale, is_causal=call.is_causal
         )
     stages = attention(
-        query,
-        key,
-        value,
-        scale=scaling,
-        mask=normalise_mask(attention_mask, key.shape[-2]),
+        call.query,
+        call.key,
+        call.value,
+        scale=call.scale,
+        mask=normalise_mask(call.mask, call.key.shape[-2]),
         bias=call.bias,
         softcap=call.softcap,
         sink=call.sink,
     )
-    return stages.output.to(value.dtype).transpose(1, 2).contiguous(), None
+    return stages.output.to(call.value.dtype).transpose(1, 2).contiguous(), None
 
 
 def _watched_interface(self, attn_implementation, default):

@@ -79,6 +79,17 @@ def check_attention(xp, q, k, v, scale, mask, bias, softcap, sink) -> None:
         raise ValueError(f"softcap is {softcap}; expected a positive number, or None for no cap")
 
 
+def check_scores(xp, scores, v) -> None:
+    """Raise ValueError unless the values v fit the scores and are finite. What the scores hold, softmax checks."""
+    if scores.ndim < 2 or scores.ndim != v.ndim or 0 in (*scores.shape, *v.shape):
+        raise ValueError(f"scores {size(scores)} and v {size(v)}; expected the same number of axes, none of them empty")
+    heads_fit = scores.ndim == 2 or (scores.shape[:-3] == v.shape[:-3] and scores.shape[-3] % v.shape[-3] == 0)
+    if scores.shape[-1] != v.shape[-2] or not heads_fit:
+        raise ValueError(f"scores {size(scores)} and v {size(v)} do not pair up; expected one value a key")
+    if not bool(xp.all(xp.isfinite(v))):
+        raise ValueError(f"v {size(v)} holds NaN or infinity; expected finite numbers")
+
+
 def size(value) -> str:
     """The shape as messages show it: [3, 2]."""
     return str(list(value.shape))

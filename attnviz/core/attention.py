@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.core.arguments import Array, as_arrays, check_attention, size
+from attnviz.core.arguments import Array, as_arrays, check_attention, check_scores, size
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,19 @@ def attention(q, k, v, *, scale=1.0, mask=None, bias=None, softcap=None, sink=No
     weights, sink_share, dead_rows = _softmax(xp, masked, axis=-1, sink=sink)
     output = _matmul_by_group(xp, weights, v)
     return Stages(scores, scaled, biased, masked, weights, output, sink_share[..., 0], dead_rows[..., 0])
+
+
+def attention_from_scores(scores, v, *, scale=1.0) -> Stages:
+    """Attention where only finished scores [..., heads, queries, keys] are known: -inf where a query may not look.
+
+    v [..., kv_heads, keys, d_v]. Raises TypeError and ValueError as `attention` does.
+    """
+    xp, scores, v = as_arrays(scores=scores, v=v)
+    check_scores(xp, scores, v)
+    scaled = scores if scale == 1 else scores * scale
+    weights, sink_share, dead_rows = _softmax(xp, scaled, axis=-1)
+    output = _matmul_by_group(xp, weights, v)
+    return Stages(scores, scaled, scaled, scaled, weights, output, sink_share[..., 0], dead_rows[..., 0])
 
 
 def dot_product_attention(Q, K, V) -> tuple[Array, Array]:

@@ -15,29 +15,30 @@ BARS = 8  # at most so many bars a chart; what is left out is summed up in one m
 
 def cell_story(
     stages: Stages,
-    q: np.ndarray,
-    k: np.ndarray,
+    q: np.ndarray | None,
+    k: np.ndarray | None,
     v: np.ndarray,
     cell: tuple[int, int],
     keys: Sequence[str],
     *,
     theme: str = "light",
 ) -> list[go.Figure]:
-    """Four charts, in the order of the formula, for the weight of cell (query i, key j) of one head.
+    """Charts, in the order of the formula, for the weight of cell (query i, key j) of one head.
 
     stages are that head's [queries, keys]; q [queries, d_k], k [keys, d_k], v [keys, d_v] are as they met in it.
     First to last: q·k dimension by dimension; what is done to the score; whom it competes with in its row; how long
-    weight × value is for each key (before the output projection).
+    weight × value is for each key (before the output projection). Without q and k the first chart is left out.
     """
     i, j = cell
     names = _named(keys)
     lengths = stages.weights[i] * np.linalg.norm(v, axis=-1)
     charts = [
-        ("q · k by dimension", _largest_first(q[i] * k[j], [f"dim {d}" for d in range(q.shape[1])])),
-        ("Score by step", _steps(stages, i, j)),
+        ("Score by step", _steps(stages, i, j, "score" if q is None else "q · k")),
         ("Row after softmax", _largest_first(stages.weights[i], names, keep=j)),
         ("What it carries", _largest_first(lengths, names, keep=j)),
     ]
+    if q is not None and k is not None:
+        charts.insert(0, ("q · k by dimension", _largest_first(q[i] * k[j], [f"dim {d}" for d in range(q.shape[1])])))
     most = max(len(values) for _, (_, values) in charts)
     return [_bars(title, labels, values, most, names[j], theme) for title, (labels, values) in charts]
 
@@ -68,9 +69,9 @@ def _bars(title: str, labels: list[str], values: np.ndarray, most: int, chosen: 
     return figure
 
 
-def _steps(stages: Stages, i: int, j: int) -> tuple[list[str], np.ndarray]:
+def _steps(stages: Stages, i: int, j: int, first: str) -> tuple[list[str], np.ndarray]:
     """The score after each step that changed it; a masked cell ends at −∞, which has no bar."""
-    names = {"scores": "q · k", "scaled": "scaled", "biased": "+ bias, cap", "masked": "+ mask"}
+    names = {"scores": first, "scaled": "scaled", "biased": "+ bias, cap", "masked": "+ mask"}
     values = [(label, float(getattr(stages, name)[i, j])) for name, label in names.items()]
     kept = [values[0], *(later for earlier, later in itertools.pairwise(values) if later[1] != earlier[1])]
     labels = [f"{label} = −∞" if np.isneginf(value) else label for label, value in kept]

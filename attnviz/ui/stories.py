@@ -13,26 +13,33 @@ from attnviz.ui.theme import theme
 
 def tell(
     stages: Stages,
-    vectors: tuple[np.ndarray, np.ndarray, np.ndarray],
+    vectors: tuple[np.ndarray | None, np.ndarray | None, np.ndarray],
     scale: float,
     cell: tuple[int, int],
     queries: Sequence[str],
     keys: Sequence[str],
 ) -> None:
-    """One sentence of numbers and four charts for cell (query i, key j); `vectors` are the head's q, k and v."""
+    """One sentence of numbers and a chart a step for cell (query i, key j); `vectors` are the head's q, k and v.
+
+    Where q and k are not known the story starts at the score.
+    """
     i, j = cell
     masked = stages.masked[i, j]
     after = "out of reach" if np.isneginf(masked) else f"{masked:.3f}"
+    known = vectors[0] is not None
+    score = f"q · k = {stages.scores[i, j]:.3f}, times {scale:.4g} → {after}" if known else f"a score of {after}"
     st.markdown(
-        f"From **{plain(queries[i])}** to **{plain(keys[j])}**: q · k = {stages.scores[i, j]:.3f}, times {scale:.4g} "
-        f"→ {after}; its share of the row is the weight **{stages.weights[i, j]:.4f}**."
+        f"From **{plain(queries[i])}** to **{plain(keys[j])}**: {score}; "
+        f"its share of the row is the weight **{stages.weights[i, j]:.4f}**."
     )
+    beginning = "The score is a sum over dimensions; softmax" if known else "The score: softmax"
     st.caption(
-        "The score is a sum over dimensions; softmax makes it compete with its row; what arrives from each key is its "
+        f"{beginning} makes it compete with its row; what arrives from each key is its "
         "weight times its value, whose length the last chart shows (before the output projection mixes the heads)."
     )
     charts = figures.cell_story(stages, *vectors, cell, keys, theme=theme())
-    for place, name, chart in zip(st.columns(4), ("dimensions", "steps", "row", "carried"), charts):
+    names = ("dimensions", "steps", "row", "carried")[-len(charts) :]
+    for place, name, chart in zip(st.columns(len(charts)), names, charts):
         place.plotly_chart(
             chart,
             key=f"story_{name}",

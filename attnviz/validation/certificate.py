@@ -1,38 +1,38 @@
-"""The certificate: every head of a trace against a second, independent pass through transformers' eager attention.
+"""The certificate: every head of a trace against a second, independent pass through the model's eager attention.
 
-The second pass runs on a twin of the model that shares its tensors, so nothing is toggled on the model itself. Each
-layer is compared as it runs and let go. Three errors a head, the largest over the compared rows:
+The second pass runs on a twin of the model that shares its tensors, so nothing is toggled on the model itself. The
+twin's weights are those that really multiplied its values, seen by a tap on torch's operations, not those that
+transformers reports. Each layer is compared as it runs and let go. Three errors a head, the largest over the rows:
 
     weight_error   our core on the twin's own q, k, v, mask and scale, against the weights that the twin computed
     drift          the weights on screen, from our own pass, against the twin's: all differences end to end
     output_error   the weighted sum of values from our core against the twin's, over the twin's largest |output|
 
-Rows that the mask leaves without any key are left out everywhere: eager attention spreads them over all keys.
+Padding, and rows that the mask leaves without any key, are left out everywhere: eager attention spreads those over all
+keys. A certificate whose twin ran softmax in more heads than were compared does not pass.
 """
 
 import copy
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from attnviz.capture.interface import AttentionCall, eager_twin, normalise_mask, watching_eager
-from attnviz.capture.tracing import read_text, run, to_numpy, trace
-from attnviz.core.attention import attention
+from attnviz.capture.interface import AttentionCall
+from attnviz.capture.layers import Inputs, eager_pass, to_numpy
+from attnviz.capture.tracing import batch_of_one, read_text, trace
+from attnviz.core.attention import Stages, attention, attention_from_scores
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.traces import Head, LayerAttention, Trace
 from attnviz.validation.sentences import SENTENCES
 
-TOLERANCE = 1e-5  # float32; weights are at most one, so this is absolute
-SMALLEST_DRIFT_GATE = 2e-5
+TOLERANCE = 1e-5  # in float32; weights are at most one, so this is absolute
+HALF_TOLERANCE = 8  # times the epsilon of a half format, in which the model itself rounds its scores
 ALL_ROWS_UP_TO = 1024  # tokens; above it, this many query rows of each head are compared:
 SAMPLED_ROWS = 64
-
-_twins: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Certificate:
     drift_tolerance: float
     passed: bool  # on every text, every error was within its gate
     sampled: bool  # whether only some rows of a long text were compared
+    heads_expected: int  # the heads that softmax ran in, counted apart from what was compared
     heads: tuple[HeadErrors, ...]
 
     def of(self, head: Head) -> HeadErrors:
@@ -112,7 +113,7 @@ def validate(
         certificates.append(certify(model, trace(model, text)))
         if progress is not None:
             progress(done, len(texts))
-    return _merged(certificates)
+    return merged(certificates)
 
 
 def _sentences_for(model: LoadedModel) -> list[str]:
@@ -130,81 +131,128 @@ def _sentences_for(model: LoadedModel) -> list[str]:
 
 
 def certify(model: LoadedModel, traced: Trace) -> Certificate:
-    """Compare one trace with transformers' eager attention on the same text.
+    """Compare one trace with the model's eager attention on the same text.
 
     Raises ValueError where layers or shapes are not the same.
     """
-    heads: list[HeadErrors] = []
-    output_drifts: list[float] = []
-    row_sums: list[float] = []
-    leaks: list[float] = []
-    remaining = iter(traced.layers)
+    with model.lock:
+        inputs = batch_of_one(model.module, traced.inputs)
+        (certificate,) = certify_batch(model.module, traced.model, inputs, traced.route, [traced.layers])
+    return certificate
+
+
+def certify_batch(
+    module: Any, name: str, inputs: Inputs, route: str, texts: Sequence[Sequence[LayerAttention]]
+) -> list[Certificate]:
+    """Compare each text's layers, captured by `route` from a batch, with the model's eager attention on that batch.
+
+    Raises ValueError where layers or shapes are not the same.
+    """
+    comparisons = [_Comparison(layers, inputs, text) for text, layers in enumerate(texts)]
 
     def compare(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
-        layer = next(remaining, None)
-        if layer is None:
-            raise ValueError(f"the trace has {len(traced.layers)} layers, and eager attention ran in more")
-        rows = _rows(layer.q.shape[1])
-        found, output_drift = _compare_heads(layer, call, to_numpy(output[0]), to_numpy(weights[0]), rows)
-        heads.extend(found)
-        output_drifts.append(output_drift)
-        row_sum, leak = _check_rows(layer, rows)
-        row_sums.append(row_sum)
-        if leak is not None:
-            leaks.append(leak)
+        for text, comparison in enumerate(comparisons):
+            comparison.add(call.of_text(text), to_numpy(output[text]), to_numpy(weights[text]))
 
-    with model.lock:
-        twin = _twin(model.module)
-        with watching_eager(compare):
-            run(twin, traced.inputs)
-        if len(row_sums) != len(traced.layers):
-            raise ValueError(f"the trace has {len(traced.layers)} layers, and eager attention ran in {len(row_sums)}")
-        weight_error, drift, output_error = (
-            _max(getattr(errors, name) for errors in heads) for name in ("weight_error", "drift", "output_error")
+    heads_expected = eager_pass(module, inputs, route, compare)
+    half = module.dtype.itemsize < 4
+    tolerance = HALF_TOLERANCE * torch.finfo(module.dtype).eps if half else TOLERANCE
+    gate = 2 * tolerance
+    if _max(comparison.drift for comparison in comparisons) > gate:  # is the format itself that far from the truth?
+        gate = max(gate, (1 if half else 10) * _float64_distance(module, inputs, route))
+    return [
+        comparison.certificate(
+            model=name, architecture=module.config.model_type, route=route, tolerance=tolerance, drift_tolerance=gate,
+            heads_expected=heads_expected,
         )
-        gate = SMALLEST_DRIFT_GATE
-        if _max([drift, *output_drifts]) > gate:  # is float32 itself that far from the truth here?
-            gate = max(gate, 10 * _float32_distance(model.module, traced.inputs))
-    return Certificate(
-        model=traced.model,
-        architecture=traced.architecture,
-        route="interface",
-        texts=1,
-        n_layers=len(traced.layers),
-        n_heads=max(layer.n_heads for layer in traced.layers),
-        max_weight_error=weight_error,
-        max_drift=drift,
-        max_output_error=output_error,
-        max_output_drift=_max(output_drifts),
-        max_row_sum_error=_max(row_sums),
-        causal_leak=_max(leaks) if leaks else None,
-        tolerance=TOLERANCE,
-        drift_tolerance=gate,
-        passed=_max([weight_error, output_error, *row_sums]) <= TOLERANCE
-        and _max([drift, *output_drifts]) <= gate
-        and not any(leaks),
-        sampled=any(layer.q.shape[1] > ALL_ROWS_UP_TO for layer in traced.layers),
-        heads=tuple(heads),
-    )
+        for comparison in comparisons
+    ]  # fmt: skip
+
+
+class _Comparison:
+    """One text's layers against what the twin computes, layer by layer."""
+
+    def __init__(self, layers: Sequence[LayerAttention], inputs: Inputs, text: int) -> None:
+        self.layers = layers
+        self.inputs = inputs
+        self.text = text
+        self.heads: list[HeadErrors] = []
+        self.output_drifts: list[float] = []
+        self.row_sums: list[float] = []
+        self.leaks: list[float] = []
+
+    def add(self, call: AttentionCall, output: np.ndarray, weights: np.ndarray) -> None:
+        """One attention of the twin; output [queries, heads, d_v], weights [heads, queries, keys]."""
+        done = len(self.row_sums)
+        if done == len(self.layers):
+            raise ValueError(f"the trace has {done} layers, and eager attention ran in more")
+        layer = self.layers[done]
+        rows = _sample(_real_rows(self.inputs, self.text, layer.n_queries))
+        found, output_drift = _compare_heads(layer, call, output, weights, rows)
+        self.heads.extend(found)
+        self.output_drifts.append(output_drift)
+        row_sum, leak = _check_rows(layer, rows)
+        self.row_sums.append(row_sum)
+        if leak is not None:
+            self.leaks.append(leak)
+
+    @property
+    def drift(self) -> float:
+        """The largest, of weights and of outputs."""
+        return _max([*(errors.drift for errors in self.heads), *self.output_drifts])
+
+    def certificate(self, *, tolerance: float, drift_tolerance: float, heads_expected: int, **about) -> Certificate:
+        """What was found. Raises ValueError where not every layer was compared."""
+        if not self.layers or len(self.row_sums) != len(self.layers):
+            raise ValueError(
+                f"the trace has {len(self.layers)} layers, and eager attention ran in {len(self.row_sums)}"
+            )
+        weight_error, output_error = (
+            _max(getattr(errors, name) for errors in self.heads) for name in ("weight_error", "output_error")
+        )
+        return Certificate(
+            **about,
+            texts=1,
+            n_layers=len(self.layers),
+            n_heads=max(layer.n_heads for layer in self.layers),
+            max_weight_error=weight_error,
+            max_drift=_max(errors.drift for errors in self.heads),
+            max_output_error=output_error,
+            max_output_drift=_max(self.output_drifts),
+            max_row_sum_error=_max(self.row_sums),
+            causal_leak=_max(self.leaks) if self.leaks else None,
+            tolerance=tolerance,
+            drift_tolerance=drift_tolerance,
+            passed=_max([weight_error, output_error]) <= tolerance
+            and _max(self.row_sums) <= TOLERANCE
+            and self.drift <= drift_tolerance
+            and not any(self.leaks)
+            and len(self.heads) == heads_expected,
+            sampled=any(layer.n_queries > ALL_ROWS_UP_TO for layer in self.layers),
+            heads_expected=heads_expected,
+            heads=tuple(self.heads),
+        )
 
 
 def _compare_heads(
     layer: LayerAttention, call: AttentionCall, output: np.ndarray, weights: np.ndarray, rows: np.ndarray
 ) -> tuple[list[HeadErrors], float]:
-    """output [queries, heads, d_v] and weights [heads, queries, keys] are what eager attention made of the call.
+    """output [queries, heads, d_v] and weights [heads, queries, keys] are what the twin made of the call, of one text.
 
     Returns the errors of each head, and the largest difference between the outputs, end to end.
     """
-    theirs = weights[:, rows]
-    their_output = output.swapaxes(0, 1)[:, rows]
     shown = layer.attention(rows=rows)
     ours = _core_on(call, rows)
+    theirs = _after_sink(weights[:, rows], ours)
+    their_output = output.swapaxes(0, 1)[:, rows]
     if not shown.weights.shape == theirs.shape == tuple(ours.weights.shape):
         raise ValueError(
             f"layer {layer.index}: weights {shown.weights.shape} on screen, {theirs.shape} in eager attention"
         )
-    mask = normalise_mask(call.mask, call.key.shape[-2])
-    live = _live_rows(None if mask is None else to_numpy(mask[0]), theirs.shape[0], rows)
+    allowed = [None if part is None else to_numpy(part) for part in (call.mask, call.scores)]
+    live = _live_rows(allowed[0], allowed[1], rows, theirs)
+    if not live.any(axis=1).all():
+        raise ValueError(f"layer {layer.index}: a head has no row that could be compared")
     largest_output = float(np.abs(their_output).max()) or 1.0
     output_drift = _largest(shown.output - their_output, live) / largest_output
     errors = [
@@ -221,86 +269,98 @@ def _compare_heads(
     return errors, output_drift
 
 
-def _core_on(call: AttentionCall, rows: np.ndarray):
-    """Our attention on the very tensors that the twin used, as torch computes it."""
+def _after_sink(theirs: np.ndarray, ours: Stages) -> np.ndarray:
+    """Weights [heads, rows, keys] less the sink's share, where the twin takes that off the output and not off them."""
+    if np.abs(theirs.sum(axis=-1) - 1).max() > TOLERANCE:
+        return theirs
+    return theirs * (1 - to_numpy(ours.sink_share))[..., None]
 
-    def part(extra: torch.Tensor | None) -> torch.Tensor | None:
-        return None if extra is None else extra[0][:, rows]
 
+def _core_on(call: AttentionCall, rows: np.ndarray) -> Stages:
+    """Our attention on the very tensors that the twin used for one text, as torch computes it."""
+
+    def part(tensor: torch.Tensor | None) -> torch.Tensor | None:
+        return None if tensor is None else tensor[:, rows]
+
+    if call.scores is not None:
+        return attention_from_scores(part(call.scores), call.value, scale=call.scale)
     return attention(
-        call.query[0][:, rows],
-        call.key[0],
-        call.value[0],
+        part(call.query),
+        call.key,
+        call.value,
         scale=call.scale,
-        mask=part(normalise_mask(call.mask, call.key.shape[-2])),
+        mask=part(call.mask),
         bias=part(call.bias),
         softcap=call.softcap,
-        sink=None if call.sink is None else call.sink.reshape(-1),
+        sink=call.sink,
     )
 
 
 def _check_rows(layer: LayerAttention, rows: np.ndarray) -> tuple[float, float | None]:
     """How far live rows are from summing to one, and the largest weight on a later token (None: may look ahead)."""
     stages = layer.attention(rows=rows)
-    live = _live_rows(layer.mask, layer.n_heads, rows)
+    live = _live_rows(layer.mask, layer.scores, rows, stages.weights)
     off = np.abs(stages.weights.sum(axis=-1, dtype=np.float64) + stages.sink_share - 1)
     row_sum = float(off[live].max(initial=0))
-    if layer.kind != "decoder":
-        return row_sum, None
     n_keys = stages.weights.shape[-1]
-    later = np.arange(n_keys)[None, :] > rows[:, None] + (n_keys - layer.q.shape[1])
+    if layer.kind != "decoder" or n_keys != layer.n_queries:
+        return row_sum, None
+    later = np.arange(n_keys)[None, :] > rows[:, None]
     return row_sum, float(np.abs(stages.weights * later).max())
 
 
-def _live_rows(mask: np.ndarray | None, n_heads: int, rows: np.ndarray) -> np.ndarray:
-    """Boolean [heads, rows]: which rows the mask [1 or heads, queries, keys] leaves a key. Not asked of the core."""
-    if mask is None:
-        return np.ones((n_heads, len(rows)), dtype=bool)
-    allowed = mask if mask.dtype == bool else ~np.isneginf(mask)
-    return np.broadcast_to(allowed[:, rows].any(axis=-1), (n_heads, len(rows)))
+def _live_rows(mask: np.ndarray | None, scores: np.ndarray | None, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Boolean [heads, rows]: the rows that mask or finished scores leave a key. Not asked of the core."""
+    known = mask if scores is None else scores
+    if known is None:
+        return np.ones(weights.shape[:2], dtype=bool)
+    allowed = known if known.dtype == bool else ~np.isneginf(known)
+    return np.broadcast_to(allowed[:, rows].any(axis=-1), weights.shape[:2])
 
 
 def _largest(difference: np.ndarray, live: np.ndarray) -> float:
     return float(np.abs(difference[live]).max(initial=0))
 
 
-def _rows(n_queries: int) -> np.ndarray:
-    """The query rows that are compared: all of them, or a sample that is the same every time."""
-    if n_queries <= ALL_ROWS_UP_TO:
+def _real_rows(inputs: Inputs, text: int, n_queries: int) -> np.ndarray:
+    """The query rows of one text that are not padding."""
+    mask = inputs.get("attention_mask")
+    if mask is None or mask.shape[1] != n_queries:  # the decoder's side of an encoder-decoder comes without padding
         return np.arange(n_queries)
-    return np.sort(np.random.default_rng(0).choice(n_queries, SAMPLED_ROWS, replace=False))
+    return np.flatnonzero(to_numpy(mask[text]))
 
 
-def _float32_distance(module: Any, inputs: Mapping[str, Sequence[int]]) -> float:
-    """How far eager weights, and outputs over their largest, are apart in float32 and float64: float32's own cost."""
+def _sample(rows: np.ndarray) -> np.ndarray:
+    """The query rows that are compared: all of them, or a sample that is the same every time."""
+    if len(rows) <= ALL_ROWS_UP_TO:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, SAMPLED_ROWS, replace=False))
 
-    def results(twin: Any) -> list[np.ndarray]:
+
+def _float64_distance(module: Any, inputs: Inputs, route: str) -> float:
+    """How far eager weights, and outputs over their largest, are from those in float64: the model format's own cost."""
+
+    def results(of: Any) -> list[np.ndarray]:
         kept: list[np.ndarray] = []
 
         def keep(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
-            rows = _rows(weights.shape[-2])
-            kept.append(to_numpy(weights[0][:, rows]))
-            kept.append(to_numpy(output[0][rows] / output.abs().max()))
+            for text in range(len(weights)):
+                rows = _sample(_real_rows(inputs, text, weights.shape[-2]))
+                kept.append(to_numpy(weights[text][:, rows]))
+                kept.append(to_numpy(output[text][rows] / output[text][rows].abs().max()))
 
-        with watching_eager(keep):
-            run(twin, inputs)
+        eager_pass(of, inputs, route, keep)
         return kept
 
-    single = results(_twin(module))
+    single = results(module)
     try:
-        double = results(eager_twin(copy.deepcopy(module).double()))
-    except RuntimeError:  # some operations (grouped matrix products) have no float64 form: then nothing is excused
+        double = results(copy.deepcopy(module).double())
+    except (RuntimeError, ValueError):  # some operations have no float64 form, or give NaN: then nothing is excused
         return 0.0
     return max(float(np.abs(a - b).max()) for a, b in zip(single, double))
 
 
-def _twin(module: Any) -> Any:
-    if module not in _twins:
-        _twins[module] = eager_twin(module)
-    return _twins[module]
-
-
-def _merged(certificates: list[Certificate]) -> Certificate:
+def merged(certificates: list[Certificate]) -> Certificate:
     """One certificate for several texts of one model: the largest of every error, head by head."""
 
     def largest(of: Sequence[Any], *names: str) -> dict[str, Any]:
@@ -312,6 +372,7 @@ def _merged(certificates: list[Certificate]) -> Certificate:
         texts=len(certificates),
         **largest(certificates, "max_weight_error", "max_drift", "max_output_error", "max_output_drift"),
         **largest(certificates, "max_row_sum_error", "drift_tolerance"),
+        heads_expected=max(one.heads_expected for one in certificates),
         causal_leak=_max(leaks) if leaks else None,
         sampled=any(one.sampled for one in certificates),
         passed=all(one.passed for one in certificates),

@@ -10,7 +10,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from attnviz.capture.tracing import to_numpy, trace
+from attnviz.capture.layers import to_numpy
+from attnviz.capture.tracing import trace
 from attnviz.core.attention import causal_mask, softmax
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model

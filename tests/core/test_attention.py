@@ -9,7 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from attnviz.core.attention import attention, causal_mask, dot_product_attention, softmax
+from attnviz.core.attention import (
+    attention,
+    attention_from_scores,
+    causal_mask,
+    dot_product_attention,
+    softmax,
+)
 
 HEADS, KV_HEADS, QUERIES, KEYS, D_K, D_V = 4, 2, 5, 7, 8, 6
 LIBRARIES = {"numpy": np.asarray, "torch": torch.from_numpy}
@@ -431,3 +437,40 @@ def test_an_overflow_of_q_times_k_is_refused():
 def test_causal_mask_lets_the_last_query_see_every_key():
     np.testing.assert_array_equal(causal_mask(2, 4), [[1, 1, 1, 0], [1, 1, 1, 1]])
     np.testing.assert_array_equal(causal_mask(3), np.tril(np.ones((3, 3), bool)))
+
+
+# --- from finished scores -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_finished_scores_give_the_same_weights_and_output(library):
+    """The same model shown by either route must look the same."""
+    q, k, v = (LIBRARIES[library](x) for x in arrays(kv_heads=KV_HEADS))
+    mask = LIBRARIES[library](causal_mask(QUERIES, KEYS))
+    whole = attention(q, k, v, scale=0.3, mask=mask)
+    half = attention_from_scores(whole.masked, v)
+    for stage in ("weights", "output", "dead_rows", "sink_share"):
+        np.testing.assert_array_equal(np.asarray(getattr(half, stage)), np.asarray(getattr(whole, stage)))
+    twice = attention_from_scores(whole.scores, v, scale=2.0)
+    np.testing.assert_array_equal(np.asarray(twice.masked), 2 * np.asarray(whole.scores))
+
+
+def test_a_row_of_nothing_but_minus_infinity_is_dead():
+    stages = attention_from_scores(np.array([[0.0, 1.0], [-math.inf, -math.inf]]), np.ones((2, 3)))
+    assert stages.dead_rows.tolist() == [False, True] and not stages.weights[1].any() and not stages.output[1].any()
+
+
+@pytest.mark.parametrize(
+    ("scores", "v", "message"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 4)), "one value a key"),
+        (np.zeros((3, 2, 2)), np.zeros((2, 2, 4)), "one value a key"),
+        (np.zeros((2, 2)), np.zeros((1, 2, 4)), "same number of axes"),
+        (np.zeros((2, 0)), np.zeros((0, 4)), "none of them empty"),
+        (np.zeros((2, 2)), np.full((2, 4), math.nan), "v .* holds NaN"),
+        (np.array([[0.0, math.nan]]), np.zeros((2, 4)), "scores .* hold NaN"),
+    ],
+)
+def test_scores_that_do_not_fit_are_refused(scores, v, message):
+    with pytest.raises(ValueError, match=message):
+        attention_from_scores(scores, v)

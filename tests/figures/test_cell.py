@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attnviz import figures
-from attnviz.core.attention import attention, causal_mask
+from attnviz.core.attention import attention, attention_from_scores, causal_mask
 from attnviz.figures.cell import BARS
 
 rng = np.random.default_rng(3)
@@ -47,3 +47,11 @@ def test_a_masked_cell_ends_out_of_reach():
 def test_bias_and_cap_are_a_step_of_their_own():
     _, (_, steps, _, _) = story((3, 2), bias=np.full((N, N), 0.5), softcap=5.0)
     assert list(steps.data[0].customdata) == ["q · k", "scaled", "+ bias, cap"]
+
+
+def test_without_queries_the_story_starts_at_the_score():
+    """Some models' queries and keys cannot be known: what is known is told all the same."""
+    scores = np.where(causal_mask(N), Q @ K.T, -math.inf)
+    charts = figures.cell_story(attention_from_scores(scores, V), None, None, V, (7, 4), KEYS)
+    assert [chart.layout.title.text for chart in charts] == ["Score by step", "Row after softmax", "What it carries"]
+    assert list(charts[0].data[0].customdata) == ["score"] and list(charts[0].data[0].x) == [scores[7, 4]]

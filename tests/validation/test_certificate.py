@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import attnviz
-from attnviz.capture.tracing import trace
+from attnviz.capture.layers import twin_of
+from attnviz.capture.tracing import batch_of_one, trace
 from attnviz.core.attention import attention as true_attention
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head
@@ -276,12 +277,12 @@ def test_a_faulty_capture_is_red(tiny_model, monkeypatch):
         "scale": lambda call: replace(call, scale=1.0),
         "mask": lambda call: replace(call, mask=None),
     }
-    from attnviz.capture import tracing
+    from attnviz.capture import layers as capturing
 
-    recording = tracing.recording
+    recording = capturing.recording
     for fault in faults.values():
         with monkeypatch.context() as broken:
-            broken.setattr(tracing, "recording", lambda keep, fault=fault: recording(lambda call: keep(fault(call))))
+            broken.setattr(capturing, "recording", lambda keep, fault=fault: recording(lambda call: keep(fault(call))))
             traced = trace(model, TEXT)
         assert not passes(model, traced)
     assert passes(model, trace(model, TEXT))
@@ -293,8 +294,8 @@ def test_a_faulty_capture_is_red(tiny_model, monkeypatch):
 def test_the_float64_twin_is_asked_only_when_drift_needs_it(tiny_model, monkeypatch):
     """A second model in double precision is slow and large: it must not be built for every certificate."""
     asked = []
-    true_distance = module._float32_distance
-    monkeypatch.setattr(module, "_float32_distance", lambda *a: asked.append(1) or true_distance(*a))
+    true_distance = module._float64_distance
+    monkeypatch.setattr(module, "_float64_distance", lambda *a: asked.append(1) or true_distance(*a))
     model = tiny_model("gpt2")
     traced = trace(model, TEXT)
     green = certify(model, traced)
@@ -310,7 +311,7 @@ def test_the_drift_gate_is_ten_times_what_float32_itself_costs(tiny_model, monke
     drift = certify(model, broken).max_drift
     assert drift > 2e-5
     for distance, passed in ((drift / 9, True), (drift / 11, False), (math.nan, False)):
-        monkeypatch.setattr(module, "_float32_distance", lambda *a, distance=distance: distance)
+        monkeypatch.setattr(module, "_float64_distance", lambda *a, distance=distance: distance)
         certificate = certify(model, broken)
         assert certificate.passed is passed
         if passed:
@@ -319,7 +320,9 @@ def test_the_drift_gate_is_ten_times_what_float32_itself_costs(tiny_model, monke
 
 def test_the_float64_distance_is_small_and_leaves_the_model_in_float32(tiny_model):
     model = tiny_model("llama")
-    distance = module._float32_distance(model.module, trace(model, TEXT).inputs)
+    distance = module._float64_distance(
+        model.module, batch_of_one(model.module, trace(model, TEXT).inputs), "interface"
+    )
     assert 0 < distance < 2e-5
     assert {p.dtype for p in model.module.parameters()} == {torch.float32}
 
@@ -384,7 +387,7 @@ def test_the_twin_goes_with_its_model(tiny_folder):
 
     model = load_model(str(tiny_folder("gpt2")))
     certify(model, trace(model, "the cat"))
-    twin, module_gone = weakref.ref(module._twin(model.module)), weakref.ref(model.module)
+    twin, module_gone = weakref.ref(twin_of(model.module)), weakref.ref(model.module)
     del model
     gc.collect()
     assert module_gone() is None and twin() is None
