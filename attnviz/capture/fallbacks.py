@@ -232,17 +232,19 @@ def as_call(attended: Attended) -> AttentionCall:
         module=attended.module,
         scores=scores.masked_fill(forbidden, float("-inf")),
     )
-    if source is None or not _fits(source, weights):
+    if source is None or not _fits(source, weights, attended.value.shape[1]):
         return finished
     call = replace(finished, scores=None, **_operands(source, weights))
     return call if _reproduces(call, weights) else finished
 
 
-def _fits(source: Scores, weights: torch.Tensor) -> bool:
+def _fits(source: Scores, weights: torch.Tensor, n_kv_heads: int) -> bool:
+    """Whether query and key can be read as finite [batch, heads, positions, d_k] beside these weights and values."""
     batch, n_heads, n_queries, n_keys = weights.shape
     d_k = source.query.shape[-1]
-    sizes_fit = source.query.numel() == batch * n_heads * n_queries * d_k and source.key.numel() % (batch * n_keys) == 0
-    return sizes_fit and all(bool(torch.isfinite(operand).all()) for operand in (source.query, source.key))
+    queries_fit = source.query.numel() == batch * n_heads * n_queries * d_k
+    keys_fit = source.key.numel() == batch * n_kv_heads * n_keys * d_k
+    return queries_fit and keys_fit and all(bool(torch.isfinite(part).all()) for part in (source.query, source.key))
 
 
 def _operands(source: Scores, weights: torch.Tensor) -> dict[str, Any]:
