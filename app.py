@@ -16,12 +16,13 @@ lessons = [
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
 born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/egg:")
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
+architectures = st.Page("pages/architectures.py", title="Architectures", icon=":material/list_alt_check:")
 
-page = st.navigation({"Learn": lessons, "Explore": [heads, born], "Trust": [validation]}, position="top")
+page = st.navigation({"Learn": lessons, "Explore": [heads, born], "Trust": [validation, architectures]}, position="top")
 with st.sidebar:
     if page in (heads, validation):
         pickers.model()
-    if page not in lessons:
+    if page in (heads, born, validation):
         pickers.text()
 show_notices()
 try:

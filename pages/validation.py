@@ -123,3 +123,4 @@ Rows that a mask leaves without any key are left out. Above 1,024 tokens, 64 sam
 The same check runs on the command line: `python -m attnviz validate MODEL`.
 """
     )
+st.page_link("pages/architectures.py", label="Which architectures are certified", icon=":material/list_alt_check:")

@@ -1,7 +1,7 @@
 """Arrays to Plotly figures; no Streamlit, no torch. Every figure takes a `theme`, "light" or "dark"."""
 
 from attnviz.figures.cell import cell_story
-from attnviz.figures.certificate import certificate_grid
+from attnviz.figures.certificate import certificate_grid, errors_by_route
 from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
 from attnviz.figures.exercises import small_map, within_reach
 from attnviz.figures.heads import all_heads, heatmap, thumbnails
@@ -17,6 +17,7 @@ __all__ = [
     "all_heads",
     "cell_story",
     "certificate_grid",
+    "errors_by_route",
     "heatmap",
     "learning_curves",
     "matrix",

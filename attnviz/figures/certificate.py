@@ -1,5 +1,8 @@
 """The certificate as a picture: one cell a head."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -42,3 +45,32 @@ def certificate_grid(errors: np.ndarray, gate: float, *, title: str, theme: str 
     )
     height = max(220, min(44, 900 // n_layers) * n_layers + 110)
     return styled(figure, theme, height=height, margin={"l": 50, "r": 80, "t": 44, "b": 48}, title=title)
+
+
+def errors_by_route(errors: Sequence[tuple[str, float]], *, theme: str = "light") -> go.Figure:
+    """How many architectures there are in each decade of error, for (route, error) pairs."""
+    colours = THEMES[theme]
+    routes_and_decades = [(route, math.ceil(math.log10(max(error, 1e-12)))) for route, error in errors]
+    decades = [decade for _, decade in routes_and_decades]
+    span = list(range(min(decades), max(decades) + 1))
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=span, y=[routes_and_decades.count((route, decade)) for decade in span],
+                name=name, marker_color=colour,
+                hovertemplate=f"at most 1e%{{x}}, {name}: %{{y}}<extra></extra>",
+            )
+            for route, name, colour in (
+                ("interface", "transformers' interface", colours.accent), ("fallback", "tap on softmax", colours.alarm),
+            )
+        ],
+        layout={
+            "xaxis": {"constrain": None, "title": "largest difference, at most", "tickvals": span,
+                      "ticktext": [f"1e{decade}" for decade in span]},
+            "yaxis": {"constrain": None, "title": "architectures", "showgrid": True, "gridcolor": colours.ink[1]},
+        },
+    )  # fmt: skip
+    styled(figure, theme, height=300, margin={"l": 58, "r": 10, "t": 70, "b": 44}, title="End to end, by route")
+    figure.layout.showlegend = True
+    figure.layout.legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    return figure

@@ -34,6 +34,7 @@ class View:
     query: int = 99_999
     key: int = 99_999
     checked_on: str = "text"
+    architecture: str = ""
     step: int = 99_999
     words: str = "cat_1_0~sat_0_1~mat_1_1"
     w_q: str = "1_0~0_1"

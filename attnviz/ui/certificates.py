@@ -4,6 +4,12 @@ from typing import Any
 
 from attnviz.traces import Head
 
+ROUTES = {
+    "interface": "Queries, keys and values were recorded at transformers' attention interface.",
+    "fallback": "This model's attention does not go through transformers' interface: what its own softmax was "
+    "given was followed, in both passes.",
+}
+
 
 def badge(place: Any, certificate: Any, head: Head) -> None:
     """Fill a placeholder with the largest difference of this head, and of all heads."""
@@ -12,7 +18,7 @@ def badge(place: Any, certificate: Any, head: Head) -> None:
     help_text = (
         f"The model ran a second time with transformers' own eager attention, and its weights were compared with those "
         f"drawn here, {rows}. Largest difference: {head} {here:.1e}, all heads {certificate.max_drift:.1e} "
-        f"(allowed {certificate.drift_tolerance:.0e})."
+        f"(allowed {certificate.drift_tolerance:.0e}). {ROUTES[certificate.route]}"
     )
     sampled = " · 64 rows a head" if certificate.sampled else ""
     if certificate.passed:

@@ -233,3 +233,15 @@ def test_scaling_page_follows_its_slider():
     assert not app.exception
     assert app.query_params["d_k"] == "1024"
     assert "√1024 = 32.00" in " ".join(box.value for box in app.markdown)
+
+
+def test_architectures_are_searched_and_each_that_fails_says_why():
+    """ "Does it support my model?" is the first question; the answer must be there, reason included."""
+    app = open_app("architectures.py")
+    assert "**218 of 246**" in " ".join(box.value for box in app.markdown)
+    app.text_input(key="pick_architecture").set_value("mamba").run()
+    table = app.dataframe[0].value
+    assert {"mamba", "falcon_mamba"} <= set(table["architecture"])
+    assert table.loc[table["architecture"] == "mamba", "why not"].item()
+    app.text_input(key="pick_architecture").set_value("no such thing").run()
+    assert "goes the same way" in said(app) and app.query_params["architecture"] == "no such thing"
