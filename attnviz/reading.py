@@ -1,13 +1,154 @@
-"""Reading aids: what is done to weights so that people can read them, each without hiding what it does."""
+"""Reading aids: what is done to weights so that people can read them, each saying what it does.
 
+trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
+from attnviz.core.measures import entropy, flow, mean_distance, rollout
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head, Trace
 
-Group = tuple[str, list[int]]  # a word as the text spells it, and its tokens by position
+Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
+FLOW_TOKENS = 32  # attention flow is found for texts up to this length
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Weights [rows, columns] as a view draws them, what each row and column stands for, and what was done."""
+
+    weights: np.ndarray
+    rows: tuple[Group, ...]
+    columns: tuple[Group, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.rows)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    def cell_of(self, query: int, key: int) -> tuple[int, int] | None:
+        """The row and column that hold a token cell; None where it is hidden."""
+        row = next((i for i, (_, tokens) in enumerate(self.rows) if query in tokens), None)
+        column = next((j for j, (_, tokens) in enumerate(self.columns) if key in tokens), None)
+        return None if row is None or column is None else (row, column)
+
+    def tokens_at(self, row: int, column: int, weights: np.ndarray) -> tuple[int, int]:
+        """The token cell (query, key) behind a drawn cell: of a word's, the one with most of `weights` by token."""
+        queries, keys = self.rows[row][1], self.columns[column][1]
+        return max(((i, j) for i in queries for j in keys), key=lambda cell: weights[cell])
+
+
+# ---- which weights
+
+
+def one_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+    """One head by token."""
+    return _by_token(trace, kind, trace.weights(layer, head, kind))
+
+
+def over_heads(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str) -> Reading:
+    """Several heads of one layer as one map, cell by cell: `how` is "mean" or "max"."""
+    weights = trace.layer(layer, kind).attention().weights[list(heads)]
+    named = ", ".join(f"H{head}" for head in heads)
+    if how == "mean":
+        return _by_token(trace, kind, weights.mean(axis=0), f"The mean of {named}.")
+    return _by_token(trace, kind, weights.max(axis=0), f"The largest of {named} in each cell: rows need not sum to 1.")
+
+
+def rolled_out(trace: Trace, kind: str, layer: int) -> Reading:
+    """Attention rollout from a layer down to the input."""
+    maps = _layers_up_to(trace, kind, layer)
+    note = "Rollout: heads averaged, half of each token kept, layers multiplied. It knows nothing of values."
+    return _by_token(trace, kind, rollout(maps), note)
+
+
+def flowing(trace: Trace, kind: str, layer: int) -> Reading:
+    """Attention flow from a layer down to the input. Raises AttnvizError beyond FLOW_TOKENS tokens."""
+    maps = _layers_up_to(trace, kind, layer)
+    n = maps[0].shape[-1]
+    if n > FLOW_TOKENS:
+        raise AttnvizError(f"Attention flow is found for up to {FLOW_TOKENS} tokens, and here are {n}: take less text.")
+    note = "Flow: the most that can run from token to token when weights are pipes. Rows do not sum to 1."
+    return _by_token(trace, kind, np.stack([flow(maps, query) for query in range(n)]), note)
+
+
+def _by_token(trace: Trace, kind: str, weights: np.ndarray, *notes: str) -> Reading:
+    rows, columns = (tuple((token, [i]) for i, token in enumerate(side)) for side in trace.sides(kind))
+    return Reading(weights, rows, columns, notes)
+
+
+def _layers_up_to(trace: Trace, kind: str, layer: int) -> list[np.ndarray]:
+    if kind == "cross":
+        raise AttnvizError("Layers can be followed through each other in self-attention only: pick another kind.")
+    return [one.attention().weights for one in trace.of_kind(kind)[: layer + 1]]
+
+
+# ---- what is done to them
+
+
+def in_words(reading: Reading, trace: Trace, kind: str) -> Reading:
+    """Subwords merged: summed over the word that is attended to, averaged over the word that attends."""
+    rows = words_of(trace) if kind == "encoder" or trace.decoder_tokens is None else list(reading.rows)
+    columns = words_of(trace) if kind != "decoder" or trace.decoder_tokens is None else list(reading.columns)
+    note = "Subwords merged into words: to a word is a sum, from a word is a mean."
+    return Reading(by_word(reading.weights, rows, columns), tuple(rows), tuple(columns), (*reading.notes, note))
+
+
+def without(reading: Reading, hidden: Sequence[int], *, renormalise: bool, what: str) -> Reading:
+    """Columns of the hidden keys taken away; the note says how much weight went with them."""
+    kept = [j for j, (_, tokens) in enumerate(reading.columns) if not set(tokens) <= set(hidden)]
+    if not kept or len(kept) == len(reading.columns):
+        return reading
+    weights = reading.weights[:, kept]
+    taken = reading.weights.sum(axis=-1) - weights.sum(axis=-1)
+    note = (
+        f"Hidden: {what}, which get {taken.mean():.0%} of the weight on average (at most {taken.max():.0%} of a row)."
+    )
+    if renormalise:
+        total = weights.sum(axis=-1, keepdims=True)
+        weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        note += " What is left is scaled up to 1."
+    columns = tuple(reading.columns[j] for j in kept)
+    return replace(reading, weights=weights, columns=columns, notes=(*reading.notes, note))
+
+
+def only(reading: Reading, queries: Sequence[int] | None, keys: Sequence[int] | None, what: str) -> Reading:
+    """Rows from these tokens and columns to these tokens; None stands for all. Nothing is scaled."""
+    rows = [i for i, (_, tokens) in enumerate(reading.rows) if queries is None or set(tokens) & set(queries)]
+    columns = [j for j, (_, tokens) in enumerate(reading.columns) if keys is None or set(tokens) & set(keys)]
+    if not rows or not columns:
+        return reading
+    return Reading(
+        reading.weights[np.ix_(rows, columns)],
+        tuple(reading.rows[i] for i in rows),
+        tuple(reading.columns[j] for j in columns),
+        (*reading.notes, f"Only {what}; rows keep the weights they have."),
+    )
+
+
+def strongest(reading: Reading, count: int = 100) -> list[tuple[str, str, float, int, int]]:
+    """The strongest cells: query, key, weight, row, column; largest first."""
+    order = np.argsort(-reading.weights, axis=None, kind="stable")[:count]
+    cells = zip(*np.unravel_index(order, reading.weights.shape))
+    return [(reading.queries[i], reading.keys[j], float(reading.weights[i, j]), int(i), int(j)) for i, j in cells]
+
+
+def by_word(weights: np.ndarray, queries: Sequence[Group], keys: Sequence[Group]) -> np.ndarray:
+    """weights [..., queries, keys] by token to [..., words, words]: summed over the word that is attended to, averaged
+    over the word that attends, so that a row that summed to one still does.
+
+    Source: Clark et al. (2019), "What Does BERT Look At?", section 4.1.
+    """
+    summed = np.stack([weights[..., positions].sum(axis=-1) for _, positions in keys], axis=-1)
+    return np.stack([summed[..., positions, :].mean(axis=-2) for _, positions in queries], axis=-2)
 
 
 def words_of(trace: Trace) -> list[Group]:
@@ -21,14 +162,53 @@ def words_of(trace: Trace) -> list[Group]:
     return [(_spelt(trace, positions), positions) for positions in groups]
 
 
-def by_word(weights: np.ndarray, queries: list[Group], keys: list[Group]) -> np.ndarray:
-    """weights [..., queries, keys] by token to [..., words, words]: summed over the word that is attended to, averaged
-    over the word that attends, so that a row that summed to one still does.
+# ---- every head at a glance
 
-    Source: Clark et al. (2019), "What Does BERT Look At?", section 4.1.
+MEASURES = {
+    "weight": "weight from query to key",
+    "entropy": "entropy of a row, bits",
+    "distance": "distance looked, tokens",
+    "first": "weight on the first token",
+    "sink": "share of the sink",
+}
+
+
+def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
+    """One of MEASURES for every head [layers, heads], NaN where a layer has fewer; rows that see no key are left out.
+
+    Layer by layer: no more than one layer's weights are held.
     """
-    summed = np.stack([weights[..., positions].sum(axis=-1) for _, positions in keys], axis=-1)
-    return np.stack([summed[..., positions, :].mean(axis=-2) for _, positions in queries], axis=-2)
+    layers = trace.of_kind(kind)
+    found = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
+    for row, layer in zip(found, layers):
+        stages = layer.attention()
+        live = ~np.asarray(stages.dead_rows)
+        if measure == "weight":
+            values = stages.weights[:, query, key]
+        elif measure == "first":
+            values = _mean(stages.weights[:, :, 0], live)
+        elif measure == "sink":
+            values = _mean(stages.sink_share, live)
+        else:
+            of_rows = {"entropy": entropy, "distance": mean_distance}[measure]
+            values = _mean(of_rows(stages.weights), live)
+        row[: layer.n_heads] = values
+    return found
+
+
+def ranked(found: np.ndarray, kind: str) -> list[tuple[Head, float]]:
+    """Heads and their measure, largest first."""
+    order = np.argsort(-found, axis=None, kind="stable")
+    cells = [(int(layer), int(head)) for layer, head in zip(*np.unravel_index(order, found.shape))]
+    return [(Head(kind, *cell), float(found[cell])) for cell in cells if not np.isnan(found[cell])]
+
+
+def _mean(of_rows: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """[heads, rows] to the mean over live rows [heads]."""
+    return np.where(live, of_rows, 0).sum(axis=-1) / np.maximum(live.sum(axis=-1), 1)
+
+
+# ---- one word's row
 
 
 def row_in_every_head(

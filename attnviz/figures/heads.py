@@ -1,6 +1,8 @@
 """All heads at a glance, and one head's weights."""
 
 import html
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,41 +16,55 @@ SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 2
 GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
+SCALES = ("linear", "log", "row")
+FAINTEST = 1e-4  # where a logarithmic scale begins
+
+
 def heatmap(
-    trace: Trace,
-    layer: int,
-    head: int,
-    kind: str | None = None,
-    *,
-    cell: tuple[int, int] | None = None,
-    theme: str = "light",
-    title: str | None = None,
+    trace: Trace, layer: int, head: int, kind: str | None = None, *, theme: str = "light", title: str | None = None
 ) -> go.Figure:
     """The weights of one head: rows attend (queries), columns are attended to (keys); ink is weight, 0 to 1.
 
-    With a `cell` (query, key) that cell is framed, and, up to CLICKABLE tokens a side, every cell carries a marker
-    whose customdata is [query, key, weight], so that a click can be told apart.
     Raises IndexError for a head that the trace does not have.
     """
-    weights = trace.weights(layer, head, kind)
-    queries, keys = trace.sides(kind)
+    name = f"L{layer}.H{head}" + (f" {trace.of_kind(kind)[0].kind}" if len(trace.kinds) > 1 else "")
+    return weight_map(trace.weights(layer, head, kind), *trace.sides(kind), title=title or name, theme=theme)
+
+
+def weight_map(
+    weights: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    title: str,
+    scale: str = "linear",
+    top: float = 1.0,
+    cell: tuple[int, int] | None = None,
+    theme: str = "light",
+) -> go.Figure:
+    """weights [queries, keys] as a heatmap, the number in the hover always the weight itself.
+
+    `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, or "row", each row from 0 to its own largest.
+    With a `cell` (row, column) that cell is framed, and, up to CLICKABLE cells a side, every cell carries a marker
+    whose customdata is [row, column, weight], so that a click can be told apart.
+    """
     left = 14 + 7 * max(len(shortened(token)) for token in queries)
-    top = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
+    above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
     clickable = cell is not None and max(weights.shape) <= CLICKABLE
+    values, low, high, ticks = _scaled(weights, scale, top)
+    gap = 1 if max(weights.shape) <= 64 else 0
+    exact = {} if scale == "linear" else {"customdata": weights.astype(np.float32)}
     figure = go.Figure(
         go.Heatmap(
-            z=weights.astype(np.float32),
-            zmin=0,
-            zmax=1,
-            colorscale=THEMES[theme].ink_scale(),
-            xgap=1 if len(keys) <= 64 else 0,
-            ygap=1 if len(keys) <= 64 else 0,
-            hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
+            z=values.astype(np.float32), zmin=low, zmax=high, colorscale=THEMES[theme].ink_scale(), xgap=gap, ygap=gap,
+            hovertemplate=f"%{{y}} → %{{x}}: %{{{'customdata' if exact else 'z'}:.4f}}<extra></extra>",
             hoverinfo="skip" if clickable else None,
-            colorbar={"title": {"text": "weight", "side": "top", "font": {"size": 12}}, "tickfont": {"size": 11},
-                      "orientation": "h", "thickness": 8, "len": 120,
-                      "lenmode": "pixels", "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container",
-                      "yanchor": "top", "ypad": 2, "tickvals": [0, 0.5, 1]},
+            colorbar={"title": {"text": {"row": "of the row's largest"}.get(scale, "weight"), "side": "top",
+                                "font": {"size": 12}},
+                      "tickfont": {"size": 11}, "orientation": "h", "thickness": 8, "len": 120, "lenmode": "pixels",
+                      "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top",
+                      "ypad": 2, "tickvals": list(ticks), "ticktext": list(ticks.values())},
+            **exact,
         )
     )  # fmt: skip
     side = 400
@@ -63,20 +79,31 @@ def heatmap(
             selected={"marker": {"opacity": 0.004}}, unselected={"marker": {"opacity": 0.004}},
             hovertemplate="%{y} → %{x}: %{customdata[2]:.4f}<extra></extra>",
         )  # fmt: skip
-    step = -(-len(keys) // 48)
-    figure.update_xaxes(
-        side="top", tickangle=-60, ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(keys),
-        range=[-0.5, len(keys) - 0.5], tickfont={"size": _label_size(len(keys))},
-    )  # fmt: skip
-    figure.update_yaxes(
-        ticks="", dtick=step, tick0=0, tickformat="d", labelalias=token_labels(queries), scaleanchor="x",
-        range=[len(queries) - 0.5, -0.5], tickfont={"size": _label_size(len(queries))}, ticklabelstandoff=4,
-    )  # fmt: skip
-    several = len(trace.kinds) > 1
-    name = f"L{layer}.H{head}" + (f" {trace.of_kind(kind)[0].kind}" if several else "")
-    name = name if title is None else html.escape(title)
-    margin = {"l": left, "r": 30, "t": top, "b": 8}
-    return styled(figure, theme, height=side + top + 8, margin=margin, title=name)
+    step = -(-max(weights.shape) // 48)
+    axis = {"dtick": step, "tick0": 0, "tickformat": "d"}
+    figure.layout.xaxis = axis | {
+        "side": "top", "tickangle": -60, "labelalias": token_labels(keys), "range": [-0.5, len(keys) - 0.5],
+        "tickfont": {"size": _label_size(len(keys))},
+    }  # fmt: skip
+    figure.layout.yaxis = axis | {
+        "labelalias": token_labels(queries), "scaleanchor": "x", "range": [len(queries) - 0.5, -0.5],
+        "tickfont": {"size": _label_size(len(queries))}, "ticklabelstandoff": 4,
+    }  # fmt: skip
+    margin = {"l": left, "r": 30, "t": above, "b": 8}
+    return styled(figure, theme, height=side + above + 8, margin=margin, title=html.escape(title))
+
+
+def _scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, float, float, dict[float, str]]:
+    """What the ink stands for, from where to where, and the marks of its bar."""
+    if scale == "log":
+        low, high = math.log10(FAINTEST), math.log10(top)
+        marks = {low: f"{FAINTEST:g}", (low + high) / 2: f"{10 ** ((low + high) / 2):.2g}", high: f"{top:g}"}
+        return np.log10(np.maximum(weights, FAINTEST)), low, high, marks
+    if scale == "row":
+        largest = weights.max(axis=-1, keepdims=True)
+        shares = np.divide(weights, largest, out=np.zeros_like(weights, dtype=float), where=largest > 0)
+        return shares, 0, 1, {0: "0", 0.5: "½", 1: "1"}
+    return weights, 0, top, {0: "0", top / 2: f"{top / 2:g}", top: f"{top:g}"}
 
 
 def thumbnails(trace: Trace, kind: str | None = None, cells: int = THUMBNAIL_CELLS) -> list[np.ndarray]:
@@ -149,6 +176,48 @@ def all_heads(
     )  # fmt: skip
     height = round(pixels * n_layers * down / across) + 62
     return styled(figure, theme, height=height, margin={"l": 34, "r": 4, "t": 58, "b": 4}, title="All heads")
+
+
+def measured_heads(
+    found: np.ndarray, *, title: str, chosen: tuple[int, int] | None = None, theme: str = "light"
+) -> go.Figure:
+    """One measure of every head, found [layers, heads], as ink; customdata of each cell's marker is [layer, head]."""
+    colours = THEMES[theme]
+    n_layers, n_heads = found.shape
+    heads = [(layer, head) for layer in range(n_layers) for head in range(n_heads) if not np.isnan(found[layer, head])]
+    side = min(34.0, GRID_WIDTH / n_heads)
+    every = -(-n_heads // 24)
+    frame = [] if chosen is None else [
+        {"type": "rect", "x0": chosen[1] - 0.5, "x1": chosen[1] + 0.5, "y0": chosen[0] - 0.5, "y1": chosen[0] + 0.5,
+         "line": {"color": colours.alarm, "width": 2}}
+    ]  # fmt: skip
+    small = {"size": 11, "color": colours.faint}
+    figure = go.Figure(
+        [
+            go.Heatmap(
+                z=found, zmin=0, zmax=max(float(np.nanmax(found)), 1e-9), colorscale=colours.ink_scale(),
+                xgap=2, ygap=2,
+                hoverinfo="skip", colorbar={"thickness": 8, "outlinewidth": 0, "nticks": 5, "tickfont": {"size": 11}},
+            ),
+            go.Scatter(
+                x=[head for _, head in heads], y=[layer for layer, _ in heads], mode="markers",
+                customdata=[(*at, float(found[at])) for at in heads],
+                marker={"symbol": "square", "size": max(4, 0.86 * side), "color": "rgba(0,0,0,0.004)"},
+                selected={"marker": {"opacity": 0.004}}, unselected={"marker": {"opacity": 0.004}},
+                hovertemplate="L%{customdata[0]}.H%{customdata[1]}: %{customdata[2]:.3f}<extra></extra>",
+            ),
+        ],
+        layout={
+            "shapes": frame,
+            "xaxis": {"side": "top", "tickvals": list(range(0, n_heads, every)), "tickfont": small, "fixedrange": True,
+                      "ticktext": [f"H{head}" for head in range(0, n_heads, every)]},
+            "yaxis": {"tickvals": list(range(n_layers)), "ticktext": [f"L{layer}" for layer in range(n_layers)],
+                      "range": [n_layers - 0.5, -0.5], "scaleanchor": "x", "tickfont": small, "fixedrange": True},
+        },
+    )  # fmt: skip
+    return styled(
+        figure, theme, height=round(side * n_layers) + 66, margin={"l": 34, "r": 4, "t": 58, "b": 4}, title=title
+    )
 
 
 def _pooled(weights: np.ndarray, cells: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Ink and paper: the colours and the type that all figures share."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -71,7 +72,7 @@ def styled(figure: go.Figure, theme: str, *, height: int, margin: dict[str, int]
     return figure
 
 
-def token_labels(tokens: tuple[str, ...]) -> dict[str, str]:
+def token_labels(tokens: Sequence[str]) -> dict[str, str]:
     """Axis labels by position: repeated tokens stay apart, and a token is never read as markup."""
     return {str(i): html.escape(shortened(token)) for i, token in enumerate(tokens)}
 
