@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from attnviz.core.measures import entropy, flow, mean_distance, rollout
+from attnviz.core.measures import entropy, flow, mean_distance, rollout, value_weighted
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head, Trace
 
@@ -61,6 +61,17 @@ def over_heads(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: s
     if how == "mean":
         return _by_token(trace, kind, weights.mean(axis=0), f"The mean of {named}.")
     return _by_token(trace, kind, weights.max(axis=0), f"The largest of {named} in each cell: rows need not sum to 1.")
+
+
+def value_weighted_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+    """How long what each key hands over is, ‖w · v W_O‖. Raises AttnvizError where W_O is not known."""
+    found = trace.layer(layer, kind)
+    if found.output_projection is None:
+        raise AttnvizError("The output projection of this layer could not be followed: there is no W_O to weigh with.")
+    _, _, v = found.vectors(head)
+    lengths = value_weighted(trace.weights(layer, head, kind), v, found.output_projection[head])
+    note = "Length of weight · value · W_O: how much arrives in the residual stream, not what. Rows do not sum to 1."
+    return _by_token(trace, kind, lengths, note)
 
 
 def rolled_out(trace: Trace, kind: str, layer: int) -> Reading:

@@ -5,13 +5,20 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
 from attnviz.core.exercises import EXERCISES
+from attnviz.reading import MEASURES
 
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
 CHECKED_ON = ("text", "sentences")
 STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
+VIEWS = ("heatmap", "lines", "strip", "table")
+COMBINED = ("head", "mean", "max")
+PARTS = ("all", "a-b", "b-a")
+SCALES = ("linear", "log", "row")
+BEYOND = ("", "value", "rollout", "flow")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
-           "exercise": EXERCISES}  # fmt: skip
+           "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
+           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,9 @@ class View:
 
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
-    told: past the end they stand for the last token, and for the key that gets most of its row. `checked_on` says
+    told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
+    grid of heads shows, empty for their maps; `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for
+    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on` says
     what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage`
     is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher chose: the
     exercise's name and rows of cells.
@@ -33,6 +42,23 @@ class View:
     head: int = 0
     query: int = 99_999
     key: int = 99_999
+    measure: str = ""
+    shown_as: str = "heatmap"
+    combine: str = "head"
+    heads: str = ""
+    merge_words: bool = False
+    hide_special: bool = False
+    hide_first: bool = False
+    renormalise: bool = False
+    parts: str = "all"
+    only_from: str = ""
+    only_to: str = ""
+    scale: str = "linear"
+    top: float = 1.0
+    threshold: float = 0.0
+    top_k: int = 0
+    side: str = "query"
+    beyond: str = ""
     checked_on: str = "text"
     architecture: str = ""
     step: int = 99_999

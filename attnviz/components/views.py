@@ -1,0 +1,148 @@
+"""The Python side of each view: pack one head's weights small, mount the component, hand back the choice."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from attnviz.figures.theme import STOPS, THEMES
+
+HERE = Path(__file__).parent
+LEVELS = 65_535  # of a weight's two bytes
+MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
+
+
+def _component(name: str, html: str) -> Any:
+    """Registered once, when this module is imported; a script run that does not know it yet is told by Streamlit."""
+    script = "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", name))
+    style = (HERE / "views.css").read_text(encoding="utf-8")
+    return st.components.v2.component(f"attnviz.{name}", html=html, css=style, js=script)
+
+
+_READOUT = '<p class="readout" aria-live="polite"></p>'
+_LINES = _component(
+    "lines",
+    '<div class="view lines"><p class="heads"><span>From (queries)</span><span>To (keys)</span></p>'
+    '<div class="control" role="listbox" tabindex="0"><div class="side query" role="group" aria-label="From"></div>'
+    f'<canvas></canvas><div class="side key" role="group" aria-label="To"></div></div>{_READOUT}</div>',
+)
+_STRIP = _component(
+    "strip",
+    '<div class="view strip"><div class="control" role="listbox" tabindex="0"></div>'
+    f'<p class="other" dir="auto"></p>{_READOUT}</div>',
+)
+_CANVAS_MAP = _component(
+    "canvas_map",
+    '<div class="view map"><p class="legend"><span></span><i></i><span></span></p>'
+    f'<canvas class="control" role="application" tabindex="0"></canvas>{_READOUT}</div>',
+)
+
+
+def lines(
+    weights: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    key: str,
+    theme: str,
+    threshold: float = 0.0,
+    top_k: int | None = None,
+    chosen: tuple[str, int] | None = None,
+    on_choose: Callable[[str, int], None] | None = None,
+) -> tuple[str, int] | None:
+    """Two columns of tokens and a line for each of the weights [queries, keys], as strong as the weight.
+
+    Drawn are weights of at least `threshold`, and of each query at most the `top_k` largest; below 0.02 none is, and
+    the view says so. A token is chosen as ("query", index) or ("key", index).
+    """
+    settings = {"threshold": threshold, "topK": top_k, "chosen": chosen}
+    return _mounted(_LINES, key, _packed(weights, queries, keys, theme, **settings), on_choose)
+
+
+def strip(
+    weights: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    key: str,
+    theme: str,
+    side: Literal["query", "key"] = "query",
+    glue: Sequence[bool] | None = None,
+    key_glue: Sequence[bool] | None = None,
+    chosen: tuple[str, int] | None = None,
+    on_choose: Callable[[str, int], None] | None = None,
+) -> tuple[str, int] | None:
+    """The text itself: a token's row of the weights [queries, keys] (or, with side="key", its column) painted on it.
+
+    `glue` tells of each query whether it continues the word before it, `key_glue` the same of each key; where both
+    sides are the same tokens the text stands there once. A token is chosen as (side, index).
+    """
+    settings = {
+        "side": side,
+        "same": list(queries) == list(keys),
+        "glue": {
+            "query": [bool(attached) for attached in glue or [False] * len(queries)],
+            "key": [bool(attached) for attached in key_glue or [False] * len(keys)],
+        },
+        "chosen": chosen,
+    }
+    return _mounted(_STRIP, key, _packed(weights, queries, keys, theme, **settings), on_choose)
+
+
+def canvas_map(
+    weights: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    key: str,
+    theme: str,
+    scale: Literal["linear", "log", "row"] = "linear",
+    chosen: tuple[int, int] | None = None,
+    on_choose: Callable[[int, int], None] | None = None,
+) -> tuple[int, int] | None:
+    """The weights [queries, keys] as a heatmap of any size that zooms and pans; rows attend, columns are attended to.
+
+    `scale`: ink by weight, by its logarithm from 0.0001 up, or by its share of the row's largest. A cell is chosen as
+    (query, key).
+    """
+    return _mounted(_CANVAS_MAP, key, _packed(weights, queries, keys, theme, scale=scale, chosen=chosen), on_choose)
+
+
+def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], theme: str, **settings: Any) -> bytes:
+    """A JSON header, its length before it in four bytes, and after it two bytes a weight, row by row.
+
+    Levels are even from 0 to 1, or to the largest weight where that is more; NaN counts as 0.
+    """
+    finite = np.nan_to_num(np.asarray(weights, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    top = max(1.0, float(finite.max(initial=0)))
+    header = {
+        "queries": [_shown(token) for token in queries],
+        "keys": [_shown(token) for token in keys],
+        "theme": asdict(THEMES[theme]) | {"stops": STOPS},
+        "step": top / LEVELS,
+        "top": top,
+    }
+    text = json.dumps(header | settings).encode()
+    levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
+    return len(text).to_bytes(4, "little") + text + levels.tobytes()
+
+
+def _shown(token: str) -> str:
+    """A token as something to see: white space becomes a mark."""
+    return token.translate(MARKS) if token.strip(" ") else "␣" * max(1, len(token))
+
+
+def _mounted(component: Any, key: str, data: bytes, on_choose: Callable[..., None] | None) -> Any:
+    """What was chosen in this run as a tuple, or None."""
+
+    def choose() -> None:
+        choice = st.session_state[key]["choice"]
+        if on_choose is not None and choice is not None:
+            on_choose(*choice)
+
+    choice = component(key=key, data=data, on_choice_change=choose).choice
+    return None if choice is None else tuple(choice)

@@ -1,0 +1,93 @@
+"""The reading aids as controls, and the reading that they make of one head."""
+
+import streamlit as st
+
+from attnviz import reading as aids
+from attnviz.reading import Reading
+from attnviz.traces import Trace
+from attnviz.ui.address import COMBINED, PARTS, SCALES, View
+from attnviz.ui.state import choose, chosen_by, current, on_screen
+
+COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
+SIDES = {"all": "everything", "a-b": "first text → second", "b-a": "second text → first"}
+SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
+
+
+def controls(trace: Trace, kind: str, n_heads: int) -> None:
+    """The aids, folded away; each says what it does."""
+    v = current()
+    on_screen("combine", "heads", "merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from",
+              "only_to", "scale", "top")  # fmt: skip
+    with st.popover("Reading aids", icon=":material/visibility:"):
+        chosen_by(st.segmented_control, "combine", "Show", v.combine, options=COMBINED, format_func=COMBINE.get,
+                  required=True)  # fmt: skip
+        if v.combine != "head":
+            _several("heads", "Heads of this layer (none: all)", range(n_heads), lambda head: f"H{head}")
+        chosen_by(st.toggle, "merge_words", "Merge subwords into words", v.merge_words,
+                  help="To a word: its subwords' weights added. From a word: their mean. Rows still sum to 1.")
+        chosen_by(st.toggle, "hide_special", "Hide special tokens", v.hide_special,
+                  help="Their columns are taken away; what they took is said below the picture.")
+        chosen_by(st.toggle, "hide_first", "Hide the first token", v.hide_first,
+                  help="Where many heads rest when they have nothing to do.")
+        if v.hide_special or v.hide_first:
+            chosen_by(st.toggle, "renormalise", "Scale what is left up to 1", v.renormalise)
+        if trace.text_pair is not None and kind == "encoder":
+            chosen_by(st.segmented_control, "parts", "Between the texts", v.parts, options=PARTS,
+                      format_func=SIDES.get, required=True)  # fmt: skip
+        queries, keys = trace.sides(kind)
+        _several("only_from", "Only from", range(len(queries)), lambda i: f"{queries[i]} · {i}")
+        _several("only_to", "Only to", range(len(keys)), lambda j: f"{keys[j]} · {j}")
+        chosen_by(st.segmented_control, "scale", "Ink", v.scale, options=SCALES, format_func=SCALE.get, required=True)
+        if v.scale != "row":
+            chosen_by(st.slider, "top", "Darkest ink at", v.top, min_value=0.05, max_value=1.0, step=0.05)
+
+
+def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
+    """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
+    heads = [one for one in numbers(v.heads) if one < trace.layer(layer, kind).n_heads]
+    if v.combine == "head":
+        found = aids.one_head(trace, kind, layer, head)
+    else:
+        heads = heads or list(range(trace.layer(layer, kind).n_heads))
+        found = aids.over_heads(trace, kind, layer, heads, v.combine)
+    return aided(found, trace, kind, v)
+
+
+def beyond(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
+    """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
+    if v.beyond == "value":
+        return aided(aids.value_weighted_head(trace, kind, layer, head), trace, kind, v)
+    find = {"rollout": aids.rolled_out, "flow": aids.flowing}[v.beyond]
+    return aided(find(trace, kind, layer), trace, kind, v)
+
+
+def aided(found: Reading, trace: Trace, kind: str, v: View) -> Reading:
+    """A reading with the chosen aids."""
+    of_texts = kind == "encoder" or trace.decoder_tokens is None
+    if v.merge_words:
+        found = aids.in_words(found, trace, kind)
+    if v.parts != "all" and trace.text_pair is not None and kind == "encoder":
+        first, second = ([i for i, part in enumerate(trace.segments) if part == side] for side in (0, 1))
+        found = aids.only(found, *((first, second) if v.parts == "a-b" else (second, first)), what=SIDES[v.parts])
+    if v.only_from or v.only_to:
+        found = aids.only(found, numbers(v.only_from) or None, numbers(v.only_to) or None, what="chosen tokens")
+    special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []
+    hidden = {"special tokens": special if v.hide_special else [], "the first token": [0] if v.hide_first else []}
+    what = " and ".join(name for name, tokens in hidden.items() if tokens)
+    return aids.without(found, sum(hidden.values(), []), renormalise=v.renormalise, what=what)
+
+
+def numbers(listed: str) -> list[int]:
+    """ "0-3-5" to numbers, as the address holds them."""
+    return [int(part) for part in listed.split("-") if part.isdigit()]
+
+
+def _several(field: str, label: str, options, format_func) -> None:
+    """A choice of several, kept in the view as "0-3-5"."""
+    key = f"pick_{field}"
+    st.session_state[key] = [one for one in numbers(getattr(current(), field)) if one in options]
+
+    def changed() -> None:
+        choose(**{field: "-".join(map(str, sorted(st.session_state[key])))})
+
+    st.multiselect(label, options, key=key, on_change=changed, format_func=format_func)
