@@ -45,6 +45,7 @@ class LayerAttention:
     softcap: float | None = None
     sink: np.ndarray | None = None
     scores: np.ndarray | None = None
+    output_projection: np.ndarray | None = None
 
     @property
     def n_heads(self) -> int:

@@ -102,7 +102,7 @@ try:
         st.rerun()
     draw(step)
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    certificate = cache.certificate_of(f"{MODEL}@{step}", "bundled", view().text)
+    certificate = cache.certificate_of(cache.trace_of(f"{MODEL}@{step}", "bundled", view().text))
     badge(certificate_line, certificate, Head("decoder", layer, head))
 except AttnvizError as error:
     show_error(error)

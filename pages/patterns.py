@@ -79,7 +79,7 @@ else:
              f"{len(heads)} heads, from {closest} at {distances[order[0]]:.2f} to {heads[order[-1]]} at "
              f"{distances[order[-1]]:.2f}")  # fmt: skip
         right.caption("Closest to the illustration on top. Subwords are added up to words; special tokens keep theirs.")
-        badge(certificate_line, cache.certificate_of(entry.name, entry.revision, TEXT), closest)
+        badge(certificate_line, cache.certificate_of(trace), closest)
     except AttnvizError as error:
         show_error(error)
 st.markdown(

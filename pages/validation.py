@@ -28,7 +28,7 @@ chosen_by(
 try:
     if chosen.checked_on == "text":
         with st.spinner("Running the model's own eager attention…"):
-            certificate = cache.certificate_of(trace.model, trace.revision, trace.text)
+            certificate = cache.certificate_of(trace)
     else:
         certificate = cache.certificate_on_sentences(trace.model, trace.revision)
 except AttnvizError as error:

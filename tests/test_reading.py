@@ -7,7 +7,16 @@ from attnviz.capture.tracing import trace
 from attnviz.core.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
-from attnviz.reading import by_word, row_in_every_head, words_of
+from attnviz.reading import (
+    MEASURES,
+    by_word,
+    measure_heads,
+    one_head,
+    ranked,
+    row_in_every_head,
+    strongest,
+    words_of,
+)
 
 
 @pytest.fixture(scope="module", params=["bert", "gpt2", "llama"])
@@ -56,3 +65,33 @@ def test_the_row_of_a_word_in_every_head_of_tiny_gpt():
 def test_another_sentence_is_refused(tiny_model):
     with pytest.raises(AttnvizError, match="words where there are 6"):
         row_in_every_head(trace(tiny_model("bert"), "the cat"), ILLUSTRATION, QUERY)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_of_every_head(tiny_model, measure):
+    """Each is checked head by head against the whole map."""
+    traced = trace(tiny_model("gpt2"), "the cat sat on the mat")
+    found = measure_heads(traced, "decoder", measure, 3, 1)
+    assert found.shape == (2, 4)
+    weights = traced.weights(1, 2)
+    there = np.arange(len(weights))
+    expected = {
+        "weight": weights[3, 1],
+        "entropy": np.mean([-(row[row > 0] * np.log2(row[row > 0])).sum() for row in weights]),
+        "distance": (weights * np.abs(there[:, None] - there)).sum(axis=1).mean(),
+        "first": weights[:, 0].mean(),
+        "sink": 0,
+    }[measure]
+    assert found[1, 2] == pytest.approx(expected, abs=1e-6)
+
+
+def test_heads_are_ranked_largest_first_and_missing_ones_left_out():
+    order = ranked(np.array([[0.1, 0.7], [0.3, np.nan]]), "decoder")
+    assert [(str(head), value) for head, value in order] == [("L0.H1", 0.7), ("L1.H0", 0.3), ("L0.H0", 0.1)]
+
+
+def test_the_strongest_pairs_come_first(traced):
+    found = one_head(traced, traced.kinds[0], 0, 0)
+    pairs = strongest(found, 5)
+    assert [weight for *_, weight, _, _ in pairs] == sorted((w for *_, w, _, _ in pairs), reverse=True)
+    assert pairs[0][2] == pytest.approx(found.weights.max())

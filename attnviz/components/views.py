@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -70,7 +70,7 @@ def strip(
     *,
     key: str,
     theme: str,
-    side: Literal["query", "key"] = "query",
+    side: str = "query",
     glue: Sequence[bool] | None = None,
     key_glue: Sequence[bool] | None = None,
     chosen: tuple[str, int] | None = None,
@@ -100,7 +100,7 @@ def canvas_map(
     *,
     key: str,
     theme: str,
-    scale: Literal["linear", "log", "row"] = "linear",
+    scale: str = "linear",
     chosen: tuple[int, int] | None = None,
     on_choose: Callable[[int, int], None] | None = None,
 ) -> tuple[int, int] | None:

@@ -29,14 +29,16 @@ class View:
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
     grid of heads shows, empty for their maps; `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for
-    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on` says
-    what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage`
-    is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher chose: the
-    exercise's name and rows of cells.
+    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on`
+    says what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`);
+    `stage` is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher
+    chose: the exercise's name and rows of cells.
     """
 
     model: str = ""
     text: str = "The cat sat on the mat"
+    pair: str = ""
+    decoder_text: str = ""
     kind: str = ""
     layer: int = 0
     head: int = 0

@@ -1,11 +1,14 @@
 """Work done once and shared by every session: models, traces and certificates. All of it is read-only."""
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from attnviz import figures
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
+from attnviz.reading import measure_heads
 from attnviz.traces import Trace
 
 
@@ -30,25 +33,39 @@ def loaded_model(path_or_name: str, revision: str):
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")
-def trace_of(name: str, revision: str, text: str) -> Trace:
-    """One forward pass."""
+def trace_of(name: str, revision: str, text: str, **how: Any) -> Trace:
+    """One forward pass; `how` as `attnviz.trace` takes it."""
     from attnviz.capture.tracing import trace
 
-    return trace(loaded_model(name, revision), text)
+    return trace(loaded_model(name, revision), text, **how)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Drawing the heads…")
-def thumbnails_of(_trace: Trace, name: str, revision: str, text: str, kind: str) -> list[np.ndarray]:
-    """The small pictures of all heads of one kind; what follows the trace names it for the cache."""
-    return figures.thumbnails(_trace, kind)
+def _what_was_read(trace: Trace) -> tuple:
+    """A trace by the model and all that it was given."""
+    return trace.model, trace.revision, *((name, tuple(ids)) for name, ids in trace.inputs.items())
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def certificate_of(name: str, revision: str, text: str):
-    """The trace of a text against the model's own attention."""
+BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
+
+
+@st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
+def thumbnails_of(trace: Trace, kind: str) -> list[np.ndarray]:
+    """The small pictures of all heads of one kind."""
+    return figures.thumbnails(trace, kind)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)
+def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
+    """One measure of every head [layers, heads]."""
+    return measure_heads(trace, kind, measure, query, key)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
+def certificate_of(trace: Trace) -> Any:
+    """The trace against the model's own attention."""
     from attnviz.validation.certificate import certify
 
-    return certify(loaded_model(name, revision), trace_of(name, revision, text))
+    return certify(loaded_model(trace.model, trace.revision), trace)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,7 +8,7 @@ from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 
 def model() -> None:
@@ -32,15 +32,27 @@ def model() -> None:
 
 
 def text() -> None:
-    """The reader's sentence."""
+    """The reader's sentence, and what else some models read."""
     chosen_by(st.text_area, "text", "Sentence", current().text, height=110)
+    on_screen("pair", "decoder_text")
+    with st.expander("A second text", expanded=bool(current().pair or current().decoder_text)):
+        chosen_by(st.text_input, "pair", "Second sentence", current().pair,
+                  help="For encoders that read pairs, such as BERT.")  # fmt: skip
+        chosen_by(st.text_input, "decoder_text", "What the decoder reads", current().decoder_text,
+                  help="For encoder-decoders; empty: what the model writes itself.")  # fmt: skip
 
 
 def current_trace() -> Trace:
     """The chosen text through the chosen model; where that cannot be, the page says why and ends here."""
     entry = _entry_here()
     try:
-        return cache.trace_of(entry.name, entry.revision, current().text)
+        return cache.trace_of(
+            entry.name,
+            entry.revision,
+            current().text,
+            text_pair=current().pair or None,
+            decoder_text=current().decoder_text or None,
+        )
     except AttnvizError as error:
         show_error(error)
         st.stop()

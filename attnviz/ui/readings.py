@@ -23,12 +23,27 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
                   required=True)  # fmt: skip
         if v.combine != "head":
             _several("heads", "Heads of this layer (none: all)", range(n_heads), lambda head: f"H{head}")
-        chosen_by(st.toggle, "merge_words", "Merge subwords into words", v.merge_words,
-                  help="To a word: its subwords' weights added. From a word: their mean. Rows still sum to 1.")
-        chosen_by(st.toggle, "hide_special", "Hide special tokens", v.hide_special,
-                  help="Their columns are taken away; what they took is said below the picture.")
-        chosen_by(st.toggle, "hide_first", "Hide the first token", v.hide_first,
-                  help="Where many heads rest when they have nothing to do.")
+        chosen_by(
+            st.toggle,
+            "merge_words",
+            "Merge subwords into words",
+            v.merge_words,
+            help="To a word: its subwords' weights added. From a word: their mean. Rows still sum to 1.",
+        )
+        chosen_by(
+            st.toggle,
+            "hide_special",
+            "Hide special tokens",
+            v.hide_special,
+            help="Their columns are taken away; what they took is said below the picture.",
+        )
+        chosen_by(
+            st.toggle,
+            "hide_first",
+            "Hide the first token",
+            v.hide_first,
+            help="Where many heads rest when they have nothing to do.",
+        )
         if v.hide_special or v.hide_first:
             chosen_by(st.toggle, "renormalise", "Scale what is left up to 1", v.renormalise)
         if trace.text_pair is not None and kind == "encoder":
@@ -74,7 +89,9 @@ def aided(found: Reading, trace: Trace, kind: str, v: View) -> Reading:
     special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []
     hidden = {"special tokens": special if v.hide_special else [], "the first token": [0] if v.hide_first else []}
     what = " and ".join(name for name, tokens in hidden.items() if tokens)
-    return aids.without(found, sum(hidden.values(), []), renormalise=v.renormalise, what=what)
+    return aids.without(
+        found, [token for tokens in hidden.values() for token in tokens], renormalise=v.renormalise, what=what
+    )
 
 
 def numbers(listed: str) -> list[int]:

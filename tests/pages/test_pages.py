@@ -192,8 +192,8 @@ def test_validation_page_tells_a_failed_certificate(monkeypatch):
 
     original = tracing.trace
 
-    def faulty(model, text, text_pair=None):
-        traced = original(model, text, text_pair)
+    def faulty(model, text, **how):
+        traced = original(model, text, **how)
         return replace(traced, layers=tuple(replace(layer, scale=1.1 * layer.scale) for layer in traced.layers))
 
     monkeypatch.setattr(tracing, "trace", faulty)

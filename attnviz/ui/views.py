@@ -1,0 +1,114 @@
+"""Four views of the same weights; a click in any of them chooses the cell whose story is told."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from attnviz import components, figures
+from attnviz.reading import Reading, strongest
+from attnviz.ui.state import chosen_by, current, on_screen
+from attnviz.ui.theme import theme
+
+NAMES = {"heatmap": "Heatmap", "lines": "Lines", "strip": "Text", "table": "Table"}
+Choose = Callable[[int, int], None]  # row and column of the reading
+
+
+def show(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+    """The reading as the view says; `cell` is framed, and `choose_cell` is told of a click."""
+    {"heatmap": _heatmap, "lines": _lines, "strip": _strip, "table": _table}[current().shown_as](
+        found, cell, title, choose_cell
+    )
+    for note in found.notes:
+        st.caption(note)
+
+
+def heatmap(found: Reading, cell: tuple[int, int] | None, title: str, key: str, on_select=None) -> None:
+    """The reading as Plotly draws it."""
+    largest = float(found.weights.max())  # of lengths and flows, which may exceed one
+    interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
+    st.plotly_chart(
+        figures.weight_map(found.weights, found.queries, found.keys, title=title, scale=current().scale,
+                           top=max(current().top, largest if largest > 1.001 else 0), cell=cell, theme=theme()),
+        key=key,
+        theme=None,
+        config={"displayModeBar": False},
+        alt=f"{title}: weights of {len(found.rows)} rows over {len(found.columns)} columns: "
+        + "; ".join(f"{a} to {b} {weight:.2f}" for a, b, weight, *_ in strongest(found, 5)),
+        **interactive,
+    )  # fmt: skip
+
+
+def _heatmap(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+    if max(found.weights.shape) > figures.CLICKABLE:
+        st.markdown(f"**{title}**")
+        components.canvas_map(found.weights, found.queries, found.keys, key="canvas", theme=theme(),
+                              scale=current().scale, chosen=cell, on_choose=choose_cell)  # fmt: skip
+        return
+
+    def clicked() -> None:
+        points = st.session_state.heatmap.selection.points
+        if points:
+            choose_cell(*(int(place) for place in points[0]["customdata"][:2]))
+
+    heatmap(found, cell or (0, 0), title, "heatmap", clicked)
+
+
+def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+    at_least, at_most = st.columns(2)
+    with at_least:
+        chosen_by(st.slider, "threshold", "Lines from a weight of", current().threshold,
+                  min_value=0.0, max_value=0.5, step=0.01)  # fmt: skip
+    with at_most:
+        chosen_by(st.slider, "top_k", "Lines a token, 0 for all", min(current().top_k, 10), min_value=0, max_value=10)
+    st.markdown(f"**{title}**")
+    components.lines(
+        found.weights, found.queries, found.keys, key="lines", theme=theme(), threshold=current().threshold,
+        top_k=current().top_k or None, chosen=None if cell is None else ("query", cell[0]),
+        on_choose=lambda side, place: choose_cell(*_with(cell, side, place)),
+    )  # fmt: skip
+
+
+def _strip(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+    chosen_by(st.segmented_control, "side", "Painted on the text", current().side, options=("query", "key"),
+              format_func={"query": "where a token looks", "key": "who looks at it"}.get, required=True)  # fmt: skip
+    st.markdown(f"**{title}**")
+    side = current().side
+    components.strip(
+        found.weights, found.queries, found.keys, key="strip", theme=theme(), side=side,
+        chosen=None if cell is None else (side, cell[0] if side == "query" else cell[1]),
+        on_choose=lambda side, place: choose_cell(*_with(cell, side, place)),
+    )  # fmt: skip
+
+
+def _table(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+    cells = strongest(found)
+    st.markdown(f"**{title}**: its {len(cells)} strongest pairs")
+
+    def picked() -> None:
+        rows = st.session_state.pairs.selection.rows
+        if rows:
+            choose_cell(*cells[rows[0]][3:])
+
+    st.dataframe(
+        pd.DataFrame([(a, b, weight) for a, b, weight, *_ in cells], columns=["from", "to", "weight"]),
+        hide_index=True,
+        height=420,
+        key="pairs",
+        on_select=picked,
+        selection_mode="single-row",
+        column_config={"weight": st.column_config.ProgressColumn(format="%.4f", min_value=0.0, max_value=1.0)},
+    )
+
+
+def _with(cell: tuple[int, int] | None, side: str, place: int) -> tuple[int, int]:
+    """The chosen cell with another row or column."""
+    row, column = cell or (0, 0)
+    return (place, column) if side == "query" else (row, place)
+
+
+def switch() -> None:
+    """Which of the four views."""
+    chosen_by(st.segmented_control, "shown_as", "View", current().shown_as, options=list(NAMES),
+              format_func=NAMES.get, required=True, label_visibility="collapsed")  # fmt: skip
+    on_screen("threshold", "top_k", "side")

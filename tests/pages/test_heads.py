@@ -1,0 +1,63 @@
+"""The Heads page: four views, the finder, the aids; and no choice among them runs the model again."""
+
+import pytest
+
+from attnviz.capture import tracing
+from tests.pages.test_pages import MINILM, open_app, said
+
+VIEWS = ("heatmap", "lines", "strip", "table")
+
+
+def open_heads(**query):
+    app = open_app("heads.py", **query)
+    assert not app.exception and not app.error
+    return app
+
+
+@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("model", [MINILM, "tiny-gpt", "tiny-translator"])
+def test_every_view_of_every_kind_of_model(shown_as, model):
+    app = open_heads(model=model, text="the 3rd of May, 2021", shown_as=shown_as, merge_words="1", hide_special="1")
+    assert app.query_params["shown_as"] == shown_as and app.query_params["merge_words"] == "1"
+
+
+def test_heads_views_and_aids_do_not_run_the_model_again(monkeypatch):
+    """Exploring 144 heads must not cost 144 forward passes."""
+    runs = []
+    original = tracing.trace
+    monkeypatch.setattr(tracing, "trace", lambda *args, **how: (runs.append(args), original(*args, **how))[1])
+    app = open_heads(text="A sentence for counting the passes")
+    for view in VIEWS:
+        app.segmented_control(key="pick_shown_as").set_value(view).run()
+    app.selectbox(key="pick_head").set_value(5).run()
+    app.toggle(key="pick_merge_words").set_value(True).run()
+    app.segmented_control(key="pick_combine").set_value("mean").run()
+    app.segmented_control(key="pick_beyond").set_value("rollout").run()
+    app.selectbox(key="pick_measure").set_value("entropy").run()
+    assert not app.exception and len(runs) == 1
+
+
+def test_the_finder_ranks_heads_by_the_chosen_pair():
+    app = open_heads(measure="weight", query="3", key="2")
+    table = app.dataframe[0].value
+    assert len(table) == 72
+    weights = table.iloc[:, 1].tolist()
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_a_pair_and_a_decoders_text_are_read_and_in_the_address():
+    app = open_heads(text="the cat", pair="the mat", parts="a-b")
+    assert app.query_params["pair"] == "the mat"
+    app = open_heads(model="tiny-translator", text="the 3rd of May, 2021", decoder_text="2021-05-03", kind="decoder")
+    assert app.query_params["decoder_text"] == "2021-05-03"
+
+
+def test_a_pair_for_a_model_that_reads_one_text_gets_a_sentence():
+    app = open_app("heads.py", model="tiny-gpt", text="the cat", pair="the mat")
+    assert not app.exception and "one text" in said(app)
+
+
+def test_flow_beyond_its_length_gets_a_sentence_and_the_page_stays():
+    app = open_app("heads.py", text="the cat sat on the mat and " * 8, beyond="flow")
+    assert not app.exception and "up to 32 tokens" in said(app)
+    assert app.get("plotly_chart")
