@@ -22,6 +22,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     const fitting = Math.min((canvas.clientWidth - left - RIGHT) / keys.length, TALLEST / queries.length, LARGEST_CELL);
     const fit = Math.floor(fitting * ratio) / ratio || fitting;  // whole device pixels, where there are enough
     plot = {ratio, font, left, top, fit, width: fit * keys.length, height: fit * queries.length};
+    find('.legend').style.maxWidth = `${left + plot.width}px`;
     canvas.style.height = `${Math.ceil(top + plot.height) + 2}px`;
     Object.assign(canvas, {width: canvas.clientWidth * ratio, height: canvas.clientHeight * ratio});
     draw();
@@ -101,9 +102,9 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     }
   }
 
-  function cellAt({offsetX, offsetY}) {
-    const {left, top, width, height} = plot, cell = cellSize(), x = offsetX - left, y = offsetY - top;
-    if (x < 0 || y < 0 || x >= width || y >= height) return null;
+  function cellAt(point) {
+    const x = point.x - plot.left, y = point.y - plot.top, cell = cellSize();
+    if (x < 0 || y < 0 || x >= plot.width || y >= plot.height) return null;
     return [row(Math.floor(session.y + y / cell)), column(Math.floor(session.x + x / cell))];
   }
 
@@ -173,8 +174,8 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     },
   });
 
-  find('.legend').style.setProperty('--gradient', theme.ink.map((colour, n) => `${colour} ${100 * theme.stops[n]}%`).join());
-  const [lowest, highest] = find('.legend').querySelectorAll('span');
+  const legend = find('.legend'), [lowest, highest] = legend.querySelectorAll('span');
+  legend.style.setProperty('--gradient', theme.ink.map((colour, n) => `${colour} ${100 * theme.stops[n]}%`).join());
   lowest.textContent = data.scale === 'log' ? `≤ ${data.top / 10 ** DECADES}` : '0';
   highest.textContent = data.scale === 'row' ? 'the row’s largest' : String(data.top);
   canvas.setAttribute('aria-label', `Attention weights, ${queries.length} queries down and ${keys.length} keys across. `
@@ -188,30 +189,30 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
 
 /** Mouse and fingers: hover, a tap, one that drags, two that pinch. */
 function gestures(canvas, listen, {hover, tap, move}) {
-  const down = new Map();
+  const down = new Map();  // points, since an event kept beyond its time has another target and so other offsets
+  const pointOf = ({offsetX: x, offsetY: y}) => ({x, y});
   let start = null, dragged = false;
   const together = () => {
     const [a, b = a] = down.values();
-    return {x: (a.offsetX + b.offsetX) / 2, y: (a.offsetY + b.offsetY) / 2,
-            spread: Math.hypot(a.offsetX - b.offsetX, a.offsetY - b.offsetY) || 1};
+    return {x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.hypot(a.x - b.x, a.y - b.y) || 1};
   };
   listen('pointerdown', event => {
     canvas.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, event);
+    down.set(event.pointerId, pointOf(event));
     start = together();
     dragged = down.size > 1;
   });
   listen('pointermove', event => {
-    if (!down.has(event.pointerId)) return hover(event);
+    if (!down.has(event.pointerId)) return hover(pointOf(event));
     const before = together();
-    down.set(event.pointerId, event);
+    down.set(event.pointerId, pointOf(event));
     const after = together();
     dragged ||= Math.hypot(after.x - start.x, after.y - start.y) > 4;
     if (dragged) move(before, after);
   });
   listen('pointerup', event => {
     down.delete(event.pointerId);
-    if (!dragged) tap(event);
+    if (!dragged) tap(pointOf(event));
   });
   listen('pointercancel', event => down.delete(event.pointerId));
   listen('pointerleave', () => hover(null));
