@@ -145,6 +145,25 @@ def only(reading: Reading, queries: Sequence[int] | None, keys: Sequence[int] | 
     )
 
 
+def glued(trace: Trace, kind: str, groups: Sequence[Group], *, of_keys: bool) -> list[bool]:
+    """Whether each row or column follows the one before without a space, as a subword does in its word."""
+    if trace.decoder_tokens is not None and not (kind == "encoder" or (kind == "cross" and of_keys)):
+        return [False] * len(groups)
+
+    def attached(position: int) -> bool:
+        if (
+            position == 0
+            or trace.segments[position] is None
+            or trace.segments[position - 1] != trace.segments[position]
+        ):
+            return False
+        text = trace.text_pair if trace.segments[position] == 1 and trace.text_pair is not None else trace.text
+        start = trace.offsets[position][0]
+        return start == trace.offsets[position - 1][1] and not text[start : start + 1].isspace()
+
+    return [attached(tokens[0]) for _, tokens in groups]
+
+
 def strongest(reading: Reading, count: int = 100) -> list[tuple[str, str, float, int, int]]:
     """The strongest cells: query, key, weight, row, column; largest first."""
     order = np.argsort(-reading.weights, axis=None, kind="stable")[:count]

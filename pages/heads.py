@@ -6,7 +6,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.reading import MEASURES, ranked
+from attnviz.reading import MEASURES, glued, ranked
 from attnviz.traces import Head
 from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
@@ -108,7 +108,8 @@ with right:
     several = "" if chosen.combine == "head" else f" {readings.COMBINE[chosen.combine]}"
     name = f"L{layer}{several}" if several else f"L{layer}.H{head}"
     title = name + (f" {kind}" if len(trace.kinds) > 1 else "")
-    views.show(found, found.cell_of(query, key), title, choose_cell)
+    glue = glued(trace, kind, found.rows, of_keys=False), glued(trace, kind, found.columns, of_keys=True)
+    views.show(found, found.cell_of(query, key), title, choose_cell, glue)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if kind != "encoder" else "")

@@ -10,6 +10,7 @@ from attnviz.models.loading import load_model
 from attnviz.reading import (
     MEASURES,
     by_word,
+    glued,
     measure_heads,
     one_head,
     ranked,
@@ -95,3 +96,13 @@ def test_the_strongest_pairs_come_first(traced):
     pairs = strongest(found, 5)
     assert [weight for *_, weight, _, _ in pairs] == sorted((w for *_, w, _, _ in pairs), reverse=True)
     assert pairs[0][2] == pytest.approx(found.weights.max())
+
+
+def test_subwords_are_glued_and_words_are_not():
+    """ "fo x" is not how anyone reads."""
+    traced = trace(load_model("tiny-gpt"), "The old fox smiled.")
+    groups = one_head(traced, "decoder", 0, 0).rows
+    joined = ""
+    for (token, _), attached in zip(groups, glued(traced, "decoder", groups, of_keys=True)):
+        joined += token if attached or not joined else " " + token
+    assert joined == "<|start|> The old fox smiled."

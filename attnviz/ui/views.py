@@ -14,11 +14,18 @@ NAMES = {"heatmap": "Heatmap", "lines": "Lines", "strip": "Text", "table": "Tabl
 Choose = Callable[[int, int], None]  # row and column of the reading
 
 
-def show(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
-    """The reading as the view says; `cell` is framed, and `choose_cell` is told of a click."""
-    {"heatmap": _heatmap, "lines": _lines, "strip": _strip, "table": _table}[current().shown_as](
-        found, cell, title, choose_cell
-    )
+def show(
+    found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose, glue: tuple[list[bool], list[bool]]
+) -> None:
+    """The reading as the view says; `cell` is framed, and `choose_cell` is told of a click.
+
+    `glue`: which rows, and which columns, follow the one before without a space.
+    """
+    if current().shown_as == "strip":
+        _strip(found, cell, title, choose_cell, glue)
+    else:
+        draw = {"heatmap": _heatmap, "lines": _lines, "table": _table}[current().shown_as]
+        draw(found, cell, title, choose_cell)
     for note in found.notes:
         st.caption(note)
 
@@ -69,13 +76,16 @@ def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell
     )  # fmt: skip
 
 
-def _strip(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+def _strip(
+    found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose, glue: tuple[list[bool], list[bool]]
+) -> None:
     chosen_by(st.segmented_control, "side", "Painted on the text", current().side, options=("query", "key"),
               format_func={"query": "where a token looks", "key": "who looks at it"}.get, required=True)  # fmt: skip
     st.markdown(f"**{title}**")
     side = current().side
     components.strip(
         found.weights, found.queries, found.keys, key="strip", theme=theme(), side=side,
+        glue=glue[0], key_glue=glue[1],
         chosen=None if cell is None else (side, cell[0] if side == "query" else cell[1]),
         on_choose=lambda side, place: choose_cell(*_with(cell, side, place)),
     )  # fmt: skip

