@@ -119,6 +119,8 @@ class Trace:
     decoder_text: str | None = None  # as it was given; None where the model wrote its own
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)  # what the model was given, by argument
     route: str = "interface"  # how the layers were captured; "fallback" where the softmax itself was tapped
+    read_special: bool = False  # whether special tokens typed in the text were read as such
+    add_special: bool = True  # whether the tokenizer's own stand around it
 
     @property
     def kinds(self) -> tuple[str, ...]:
