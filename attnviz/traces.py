@@ -32,6 +32,9 @@ class LayerAttention:
     model does. `softcap` and `sink` [heads] as in `core.attention.attention`.
 
     Where q and k are not known they are None, and `scores` [heads, queries, keys] are what softmax was given.
+
+    `output_projection` [heads, d_v, d_model] takes each head's output into the model's width, where their sum (and a
+    bias) is what the block adds; a view of the model's own weights. None where another thing is done to the output.
     """
 
     kind: str
@@ -45,6 +48,7 @@ class LayerAttention:
     softcap: float | None = None
     sink: np.ndarray | None = None
     scores: np.ndarray | None = None
+    output_projection: np.ndarray | None = None
 
     @property
     def n_heads(self) -> int:

@@ -144,7 +144,7 @@ def test_trace_reads_special_tokens_as_asked(told, tiny_folder):
     def tokens(*options) -> list[str]:
         return json.loads(told("trace", tiny_folder("bert"), "cat [SEP]", *options)[1])["tokens"]
 
-    assert "s" in tokens() and tokens()[-1] == "[SEP]"
+    assert "E" in tokens() and tokens().count("[SEP]") == 1
     assert tokens("--read-special") == ["[CLS]", "cat", "[SEP]", "[SEP]"]
     assert tokens("--read-special", "--no-special") == ["cat", "[SEP]"]
 
