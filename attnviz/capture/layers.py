@@ -67,11 +67,11 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     return tap.n_heads
 
 
-def forward(module: Any, inputs: Inputs) -> None:
-    """One plain forward pass. Raises AttnvizError when memory runs out."""
+def forward(module: Any, inputs: Inputs) -> Any:
+    """What the module gives in one plain forward pass. Raises AttnvizError when memory runs out."""
     try:
         with torch.no_grad():
-            module(**inputs)
+            return module(**inputs)
     except (RuntimeError, MemoryError) as error:
         raise explain_out_of_memory(error) or error from error
 
@@ -106,6 +106,7 @@ def _through_interface(module: Any, inputs: Inputs) -> list[tuple[LayerAttention
 
     def called(call: AttentionCall) -> None:
         layers.add(call)
+        assert call.output is not None
         tap.follow(call.output, call.output)
 
     with tap, recording(called):
