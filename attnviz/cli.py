@@ -96,7 +96,14 @@ def _trace(chosen: argparse.Namespace) -> int:
 
     if chosen.out is not None and chosen.out.suffix not in export.FORMATS:  # before the model is loaded
         raise AttnvizError(f"--out must end in one of {', '.join(export.FORMATS)}.")
-    traced = trace(_load(chosen), chosen.text, chosen.pair, chosen.decoder)
+    traced = trace(
+        _load(chosen),
+        chosen.text,
+        chosen.pair,
+        chosen.decoder,
+        read_special=chosen.read_special,
+        add_special=chosen.add_special,
+    )
     if chosen.out is None:
         _print_json(export.as_json(traced))
     else:
@@ -205,6 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("text", metavar="TEXT")
     trace.add_argument("--pair", metavar="TEXT", help="a second text, for models that read pairs")
     trace.add_argument("--decoder", metavar="TEXT", help="what an encoder-decoder's decoder reads; without it, its own")
+    trace.add_argument("--read-special", action="store_true", help="a typed [MASK] or <s> is the special token itself")
+    trace.add_argument(
+        "--no-special", dest="add_special", action="store_false", help="leave out the model's own special tokens"
+    )
     trace.add_argument(
         "--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed"
     )

@@ -32,6 +32,9 @@ class LayerAttention:
     model does. `softcap` and `sink` [heads] as in `core.attention.attention`.
 
     Where q and k are not known they are None, and `scores` [heads, queries, keys] are what softmax was given.
+
+    `output_projection` [heads, d_v, d_model] takes each head's output into the model's width, where their sum (and a
+    bias) is what the block adds; a view of the model's own weights. None where another thing is done to the output.
     """
 
     kind: str
@@ -120,6 +123,8 @@ class Trace:
     decoder_text: str | None = None  # as it was given; None where the model wrote its own
     inputs: Mapping[str, Sequence[int]] = field(default_factory=dict)  # what the model was given, by argument
     route: str = "interface"  # how the layers were captured; "fallback" where the softmax itself was tapped
+    read_special: bool = False  # whether special tokens typed in the text were read as such
+    add_special: bool = True  # whether the tokenizer's own stand around it
 
     @property
     def kinds(self) -> tuple[str, ...]:

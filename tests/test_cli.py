@@ -138,6 +138,17 @@ def test_trace_json_holds_the_traces_numbers(told, tiny_model, tiny_folder):
         np.testing.assert_allclose(layer["weights"], own.attention().weights, rtol=0, atol=1e-6)
 
 
+def test_trace_reads_special_tokens_as_asked(told, tiny_folder):
+    """A reader's `[SEP]` is six letters, the real token, or there is none at all: each a map of its own."""
+
+    def tokens(*options) -> list[str]:
+        return json.loads(told("trace", tiny_folder("bert"), "cat [SEP]", *options)[1])["tokens"]
+
+    assert "E" in tokens() and tokens().count("[SEP]") == 1
+    assert tokens("--read-special") == ["[CLS]", "cat", "[SEP]", "[SEP]"]
+    assert tokens("--read-special", "--no-special") == ["cat", "[SEP]"]
+
+
 @pytest.mark.parametrize("ending", [".npz", ".json", ".csv", ".html"])
 def test_trace_to_a_file_prints_nothing(told, tiny_folder, tmp_path, ending):
     path = tmp_path / f"it{ending}"

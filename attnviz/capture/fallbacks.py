@@ -4,6 +4,8 @@ A dispatch mode sees every operation that torch runs. It follows the product of 
 biases and masks into a softmax, and what the softmax gives into its product with the values. Scores that come about
 in another way than `scale · q·kᵀ + bias` and a mask are kept as they are, finished. A softmax over what a linear layer
 gives is a router, not attention. One that is followed to no product with values is counted, so that nothing slips by.
+
+On both routes it also sees which weight an attention's output meets next: the output projection.
 """
 
 from collections.abc import Callable, Collection
@@ -54,6 +56,13 @@ class Softmax:
 
 
 @dataclass(frozen=True, eq=False)
+class Output:
+    """What an attention gives; `place` is its number among those that ran."""
+
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
 class Attended:
     """One attention that ran: weights [batch, heads, queries, keys], the very matrix that multiplied the values.
 
@@ -72,7 +81,8 @@ class SoftmaxTap(TorchDispatchMode):
     """Gives each attention that runs inside to `watcher`; what runs and cannot be followed stays in `unfollowed`.
 
     `lengths` are those of the texts in the batch: attention over anything else, such as blocks, is not followed.
-    With None for them, all is.
+    With None for them, all is. `projections` holds, for each attention whose output was followed, the weights
+    [heads · d_v, d_model] that met exactly this output: views of the model's own.
     """
 
     def __init__(self, batch: int, lengths: Collection[int] | None, watcher: Callable[[Attended], object]) -> None:
@@ -83,6 +93,8 @@ class SoftmaxTap(TorchDispatchMode):
         self.module: Any = None  # an encoder-decoder's encoder, while that is running
         self.n_heads = 0
         self.unfollowed: set[Softmax] = set()
+        self.projections: list[list[torch.Tensor]] = []
+        self._output: Any = None  # of the latest attention
         self._known: Any = WeakTensorKeyDictionary()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -98,6 +110,7 @@ class SoftmaxTap(TorchDispatchMode):
             self._multiplied(scores, args[1:], known[1:], result)
         elif name in ("mm", "addmm"):
             self._known[result] = Projection()
+            self._projected(args[-2], known[-2], args[-1])
         elif name in ("_softmax", "_safe_softmax"):
             self._softmaxed(args[0], args[1], known[0], result)
         elif name.startswith("_scaled_dot_product") and not computing.get():
@@ -107,6 +120,20 @@ class SoftmaxTap(TorchDispatchMode):
         elif name.rstrip("_") in POINTWISE and any(known):
             self._learn(result, _changed(name.rstrip("_"), args, kwargs, known, result))
         return result
+
+    def follow(self, tensor: torch.Tensor, output: torch.Tensor) -> None:
+        """See what `tensor` meets, which the model goes on with; output [batch, queries, heads, d_v] holds the same."""
+        self._known[tensor] = Output(len(self.projections))
+        self._output = output
+        self.projections.append([])
+
+    def _projected(self, rows: torch.Tensor, known: Any, weight: torch.Tensor) -> None:
+        """rows [batch · queries, width] have met weight [width, d_model]."""
+        latest = len(self.projections) - 1
+        if isinstance(known, Output) and known.place == latest:
+            whole = self._output.flatten(-2).flatten(0, 1)
+            if torch.equal(rows, whole):
+                self.projections[latest].append(weight)
 
     def _learn(self, tensor: torch.Tensor, known: Any) -> None:
         if known is not None:
@@ -131,14 +158,14 @@ class SoftmaxTap(TorchDispatchMode):
         if isinstance(left, Softmax) and isinstance(right, Softmax):
             self._known[result] = left  # several softmaxes multiplied approximate one: none of them is the weights
         elif isinstance(left, Softmax):
-            self._finish(left, operands[0], operands[1], result)
+            self._finish(left, operands[0], operands[1], result, result)
         elif isinstance(right, Softmax):
-            self._finish(right, operands[1].mT, operands[0].mT, result.mT)
+            self._finish(right, operands[1].mT, operands[0].mT, result.mT, result)
         else:
             self._known[result] = scores
 
-    def _finish(self, softmax: Softmax, weights: torch.Tensor, values: torch.Tensor, output: torch.Tensor) -> None:
-        """weights [groups, queries, keys] have met values [groups, keys, d_v]."""
+    def _finish(self, softmax: Softmax, weights, values, output, result: torch.Tensor) -> None:
+        """weights [groups, queries, keys] have met values [groups, keys, d_v]; `result` holds output, or its mT."""
         groups, n_queries, n_keys = weights.shape
         n_heads = softmax.n_heads(self.batch)
         if groups != self.batch * n_heads or (self.lengths is not None and not {n_queries, n_keys} <= self.lengths):
@@ -146,11 +173,13 @@ class SoftmaxTap(TorchDispatchMode):
         if softmax not in self.unfollowed:  # a second product, such as with relative positions, is no second layer
             return
         self.unfollowed.discard(softmax)
+        output = output.reshape(self.batch, n_heads, n_queries, -1).transpose(1, 2)
+        self.follow(result, output)
         self.watcher(
             Attended(
                 weights.reshape(self.batch, n_heads, n_queries, n_keys),
                 values.reshape(self.batch, -1, *values.shape[-2:]),
-                output.reshape(self.batch, n_heads, n_queries, -1).transpose(1, 2),
+                output,
                 softmax,
                 self.module,
             )
@@ -174,6 +203,8 @@ def _viewed(known, func, args, kwargs):
 
 def _changed(name, args, kwargs, known, result):
     """What is known of the result of a pointwise operation; None where that is nothing."""
+    if any(isinstance(one, Output) for one in known):
+        return None
     if name == "where":
         return _where(args, known, result)
     if name in COMMUTATIVE and isinstance(known[1], (Scores, Softmax)) and not isinstance(known[0], Scores):

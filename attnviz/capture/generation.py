@@ -7,7 +7,9 @@ import torch
 LONGEST = 64  # tokens that the model may write
 
 
-def decoder_ids(model: Any, inputs: dict[str, list[int]], decoder_text: str | None) -> list[int]:
+def decoder_ids(
+    model: Any, inputs: dict[str, list[int]], decoder_text: str | None, read_special: bool = False
+) -> list[int]:
     """The decoder's input ids, its start token first and without the token that ends the text.
 
     `model` is a LoadedModel of an encoder-decoder; without a text its greedy output is taken.
@@ -19,5 +21,6 @@ def decoder_ids(model: Any, inputs: dict[str, list[int]], decoder_text: str | No
         longest = LONGEST if model.limit is None else min(LONGEST, model.limit - 1)
         ids = model.module.generate(**tensors, max_new_tokens=longest, do_sample=False, num_beams=1)[0].tolist()
         return ids[:-1] if len(ids) > 1 and ids[-1] == end else ids
-    labels = model.tokenizer(text_target=decoder_text, verbose=False)["input_ids"]
+    split = not read_special
+    labels = model.tokenizer(text_target=decoder_text, split_special_tokens=split, verbose=False)["input_ids"]
     return model.module.prepare_decoder_input_ids_from_labels(labels=torch.tensor([labels]))[0].tolist()

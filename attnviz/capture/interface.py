@@ -35,6 +35,7 @@ class AttentionCall:
     query [batch, heads, queries, d_k], key and value [batch, kv_heads, keys, …], mask and bias as the model made them;
     `is_causal` says that the layer, which is `module` or in it, looks backwards only. Where query and key are not
     known they are None, and `scores` [batch, heads, queries, keys] are what softmax was given, -inf at forbidden keys.
+    `output` [batch, queries, heads, d_v] is the very tensor that the model goes on with, where that is known.
     """
 
     query: torch.Tensor | None
@@ -48,6 +49,7 @@ class AttentionCall:
     is_causal: bool
     module: Any
     scores: torch.Tensor | None = None
+    output: torch.Tensor | None = None
 
     @property
     def n_queries(self) -> int:
@@ -176,14 +178,15 @@ def _is_causal(module, options) -> bool:
 
 def _recorded_attention(module, query, key, value, attention_mask=None, scaling=None, dropout=0.0, **options):
     call = _call(module, query, key, value, attention_mask, scaling, **options)
-    watcher = _recorder.get()
-    if watcher is not None:
-        watcher(call)
     token = computing.set(True)
     try:
-        return _computed(call, module)
+        output, weights = _computed(call, module)
     finally:
         computing.reset(token)
+    watcher = _recorder.get()
+    if watcher is not None:
+        watcher(replace(call, output=output))
+    return output, weights
 
 
 def _computed(call, module):

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,11 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     return tap.n_heads
 
 
-def forward(module: Any, inputs: Inputs) -> None:
-    """One plain forward pass. Raises AttnvizError when memory runs out."""
+def forward(module: Any, inputs: Inputs) -> Any:
+    """What the module gives in one plain forward pass. Raises AttnvizError when memory runs out."""
     try:
         with torch.no_grad():
-            module(**inputs)
+            return module(**inputs)
     except (RuntimeError, MemoryError) as error:
         raise explain_out_of_memory(error) or error from error
 
@@ -90,15 +91,29 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return array
 
 
+def view_of(weight: torch.Tensor) -> np.ndarray:
+    """A read-only array on the tensor's own memory; half precision, and what is on another device, as a copy."""
+    wide = weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+    array = wide.detach().cpu().numpy().view()
+    array.flags.writeable = False
+    return array
+
+
 def _through_interface(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
     prepare(module)
     layers = _Layers(module, inputs)
     tap = _tap(inputs, lambda attended: None)
-    with tap, recording(layers.add):
+
+    def called(call: AttentionCall) -> None:
+        layers.add(call)
+        assert call.output is not None
+        tap.follow(call.output, call.output)
+
+    with tap, recording(called):
         forward(module, inputs)
     if tap.n_heads:
         raise Bypassed(f"{type(module).__name__} computes some of its attention without the interface.")
-    return layers.of_each_text()
+    return layers.of_each_text(tap.projections)
 
 
 def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
@@ -112,7 +127,7 @@ def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, 
             f"{len(tap.unfollowed)} of its softmaxes give no weights of tokens over tokens: they run over blocks of "
             "keys, over pooled or added positions, or are multiplied with one another."
         )
-    return layers.of_each_text()
+    return layers.of_each_text(tap.projections)
 
 
 class _Layers:
@@ -151,11 +166,15 @@ class _Layers:
                 )
             )
 
-    def of_each_text(self) -> list[tuple[LayerAttention, ...]]:
-        """Raises Uncapturable where no attention ran."""
+    def of_each_text(self, projections: list[list[torch.Tensor]]) -> list[tuple[LayerAttention, ...]]:
+        """Each with the one weight that its output met, if there is one. Raises Uncapturable where no attention ran."""
         if not self.texts[0]:
             raise Uncapturable("It never calls softmax over keys: it has no attention, or computes it in another way.")
-        return [tuple(layers) for layers in self.texts]
+        weights = [view_of(met[0]) if len(met) == 1 else None for met in projections]
+        return [
+            tuple(replace(layer, output_projection=_by_head(layer, weight)) for layer, weight in zip(layers, weights))
+            for layers in self.texts
+        ]
 
     def _shared(self, call: AttentionCall, tensor: torch.Tensor | None) -> list[np.ndarray | None]:
         """A mask or bias for each text; layers that have the same share it, since it is quadratic."""
@@ -169,6 +188,11 @@ class _Layers:
                     return seen
             self.masks[id(tensor)] = (tensor, rows)
         return self.masks[id(tensor)][1]
+
+
+def _by_head(layer: LayerAttention, weight: np.ndarray | None) -> np.ndarray | None:
+    """[heads · d_v, d_model] as [heads, d_v, d_model]."""
+    return None if weight is None else weight.reshape(layer.n_heads, layer.v.shape[-1], -1)
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:

@@ -15,15 +15,26 @@ from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_i
 from attnviz.traces import Trace
 
 
-def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_text: str | None = None) -> Trace:
+def trace(
+    model: LoadedModel,
+    text: str,
+    text_pair: str | None = None,
+    decoder_text: str | None = None,
+    *,
+    read_special: bool = False,
+    add_special: bool = True,
+) -> Trace:
     """One forward pass over a text (or a pair of texts, where the model takes them).
 
     An encoder-decoder reads `decoder_text` on its decoder's side, or without one what it writes itself.
+    `add_special` puts the tokenizer's special tokens around the text, such as the start token; `read_special` reads
+    typed ones, such as [MASK], as what they stand for, where they would be plain text. A decoder's text always
+    begins with its start token.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
     """
-    read = read_text(model, text, text_pair)
+    read = read_text(model, text, text_pair, read_special=read_special, add_special=add_special)
     two_sided = model.module.config.is_encoder_decoder
     if decoder_text is not None:
         if not two_sided:
@@ -33,7 +44,7 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_t
     with model.lock:
         inputs = dict(read.inputs)
         if two_sided:
-            inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text)
+            inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text, read_special)
             if model.limit is not None and len(inputs["decoder_input_ids"]) > model.limit:
                 raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         try:
@@ -58,6 +69,8 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_t
         decoder_text=decoder_text,
         inputs=inputs,
         route=route,
+        read_special=read_special,
+        add_special=add_special,
     )
     for layer in layers:
         queries, keys = traced.sides(layer.kind)
@@ -69,10 +82,29 @@ def trace(model: LoadedModel, text: str, text_pair: str | None = None, decoder_t
     return traced
 
 
-def read_text(model: LoadedModel, text: str, text_pair: str | None = None) -> TokenizedText:
-    """The text as this model reads it. Raises AttnvizError for a text, or a pair, that it cannot read."""
+def read_text(
+    model: LoadedModel,
+    text: str,
+    text_pair: str | None = None,
+    *,
+    read_special: bool = False,
+    add_special: bool = True,
+) -> TokenizedText:
+    """The text as this model reads it; `read_special` and `add_special` as in `trace`.
+
+    Raises AttnvizError for a text, or a pair, that it cannot read.
+    """
+    if text_pair is not None and not add_special:
+        raise AttnvizError("Special tokens part the two texts of a pair: leave them on, or the second text out.")
     with model.lock:  # a fast tokenizer is not to be used from two threads at once
-        read = tokenize(model.tokenizer, text, text_pair, limit=model.limit)
+        read = tokenize(
+            model.tokenizer,
+            text,
+            text_pair,
+            limit=model.limit,
+            read_special=read_special,
+            add_special=add_special,
+        )
     if max(read.inputs["input_ids"]) >= model.module.get_input_embeddings().weight.shape[0]:
         raise AttnvizError(f"The tokenizer of {model.name} knows more tokens than its weights: fetch the model again.")
     if text_pair is not None and read.segments[read.segments.index(1) - 1] is not None:  # nothing parts the two

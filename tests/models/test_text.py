@@ -3,6 +3,8 @@
 import unicodedata
 
 import pytest
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from attnviz.errors import AttnvizError
 from attnviz.models.text import tokenize
@@ -137,3 +139,42 @@ def test_real_models_read_every_script(name, minilm, stories260k):
         read = tokenize(model.tokenizer, TEXTS[name], limit=model.limit)
         text_tokens = [token for token, part in zip(read.tokens, read.segments, strict=True) if part is not None]
         assert text_tokens and not any(marker in token for token in text_tokens for marker in MARKERS)
+
+
+@pytest.mark.parametrize(("kind", "typed"), [("bert", "[SEP]"), ("gpt2", "</s>"), ("roberta", "<s>"), ("llama", "<s>")])
+def test_a_typed_special_token_is_plain_text_unless_asked_for(tiny_model, kind, typed):
+    """Code and markup are full of <s>: read as the real token, it would draw a map of another text."""
+    tokenizer = tiny_model(kind).tokenizer
+    number = tokenizer.convert_tokens_to_ids(typed)
+
+    def typed_ids(read) -> list[int]:
+        return [i for i, part in zip(read.inputs["input_ids"], read.segments, strict=True) if part is not None]
+
+    plain = tokenize(tokenizer, f"the {typed} cat")
+    assert number not in typed_ids(plain) and len(plain.tokens) > 5
+    read = tokenize(tokenizer, f"the {typed} cat", read_special=True)
+    assert typed_ids(read).count(number) == 1 and typed in read.tokens
+    again = tokenize(tokenizer, f"the {typed} cat")
+    assert again == plain, "one reader's choice stays in the shared tokenizer"
+
+
+def test_a_vocabulary_that_spells_a_special_token_in_no_other_way_says_so():
+    """A unigram vocabulary finds <s> in plain text: silently, it would be the start token after all."""
+    pieces = [("<s>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -3.0), ("▁the", -2.0), ("s", -5.0)]
+    unigram = Tokenizer(models.Unigram(pieces, 2))
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=unigram, **names)
+    with pytest.raises(AttnvizError, match="'<s>' as its special token"):
+        tokenize(tokenizer, "the <s>")
+    assert "<s>" in tokenize(tokenizer, "the <s>", read_special=True).pieces
+    assert "<unk>" in tokenize(tokenizer, "the q").pieces
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bert", ["The", "cat"]), ("llama", ["␣", "T", "the", "␣", "c", "at"])])
+def test_without_special_tokens_the_text_stands_alone(tiny_model, kind, expected):
+    """To see what the start token is to a model, take it away."""
+    read = tokenize(tiny_model(kind).tokenizer, "The cat" if kind == "bert" else "Tthe cat", add_special=False)
+    assert list(read.tokens) == expected and None not in read.segments
+    with pytest.raises(AttnvizError, match="nothing to read"):
+        tokenize(tiny_model("bert").tokenizer, "\x01", add_special=False)
