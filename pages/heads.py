@@ -11,6 +11,7 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.expected import show_predictions
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
@@ -33,6 +34,9 @@ key = chosen.key if chosen.key < len(keys) else int(stages.weights[query].argmax
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
 if trace.decoder_tokens is not None:
     st.sidebar.caption(f"The decoder reads, from its start token on: {plain(' '.join(trace.decoder_tokens))}")
+
+with st.sidebar:
+    show_predictions(trace)
 
 
 def open_clicked_head() -> None:

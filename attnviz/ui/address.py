@@ -39,6 +39,8 @@ class View:
     text: str = "The cat sat on the mat"
     pair: str = ""
     decoder_text: str = ""
+    read_special: bool = False
+    add_special: bool = True
     kind: str = ""
     layer: int = 0
     head: int = 0

@@ -60,6 +60,14 @@ def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> n
     return measure_heads(trace, kind, measure, query, key)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
+def predictions_of(trace: Trace) -> list[tuple[int, list[tuple[str, float]]]]:
+    """What the model expects after the text, or at its masks; empty without a language-model head."""
+    from attnviz.capture.predictions import predictions
+
+    return predictions(loaded_model(trace.model, trace.revision), trace)
+
+
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
 def certificate_of(trace: Trace) -> Any:
     """The trace against the model's own attention."""

@@ -34,12 +34,23 @@ def model() -> None:
 def text() -> None:
     """The reader's sentence, and what else some models read."""
     chosen_by(st.text_area, "text", "Sentence", current().text, height=110)
-    on_screen("pair", "decoder_text")
-    with st.expander("A second text", expanded=bool(current().pair or current().decoder_text)):
-        chosen_by(st.text_input, "pair", "Second sentence", current().pair,
-                  help="For encoders that read pairs, such as BERT.")  # fmt: skip
-        chosen_by(st.text_input, "decoder_text", "What the decoder reads", current().decoder_text,
-                  help="For encoder-decoders; empty: what the model writes itself.")  # fmt: skip
+    on_screen("pair", "decoder_text", "read_special", "add_special")
+    with st.expander("More to read", icon=":material/tune:"):
+        chosen_by(
+            st.text_input, "pair", "Second sentence", current().pair, help="For encoders that read pairs, such as BERT."
+        )
+        chosen_by(
+            st.text_input, "decoder_text", "What the decoder reads", current().decoder_text,
+            help="For encoder-decoders; empty: what the model writes itself.",
+        )  # fmt: skip
+        chosen_by(
+            st.toggle, "read_special", "Read special tokens", current().read_special,
+            help="A typed [MASK] or <s> is plain text unless this is on.",
+        )  # fmt: skip
+        chosen_by(
+            st.toggle, "add_special", "Add the model's own special tokens", current().add_special,
+            help="Such as the start token, which most models were trained with.",
+        )  # fmt: skip
 
 
 def current_trace() -> Trace:
@@ -52,6 +63,8 @@ def current_trace() -> Trace:
             current().text,
             text_pair=current().pair or None,
             decoder_text=current().decoder_text or None,
+            read_special=current().read_special,
+            add_special=current().add_special,
         )
     except AttnvizError as error:
         show_error(error)

@@ -61,3 +61,28 @@ def test_flow_beyond_its_length_gets_a_sentence_and_the_page_stays():
     app = open_app("heads.py", text="the cat sat on the mat and " * 8, beyond="flow")
     assert not app.exception and "up to 32 tokens" in said(app)
     assert app.get("plotly_chart")
+
+
+def test_what_the_model_expects_next_stands_beside_the_sentence():
+    app = open_heads(model="tiny-gpt", text="The old fox smiled at a red hen. The old fox smiled at a red")
+    expected = app.dataframe[0].value
+    assert list(expected.columns) == ["token", "probability"] and len(expected) == 5
+    assert expected["probability"].is_monotonic_decreasing and expected["probability"].sum() <= 1
+    assert not [box for box in open_heads().dataframe if "probability" in box.value], "MiniLM has no such head"
+
+
+def test_a_typed_mask_is_text_unless_it_is_to_be_read_as_one():
+    app = open_heads(model="tiny-bert", text="The [MASK] sat on the mat")
+    assert not app.dataframe
+    app.toggle(key="pick_read_special").set_value(True).run()
+    assert len(app.dataframe[0].value) == 5 and app.query_params["read_special"] == "1"
+
+
+def test_the_start_token_can_be_left_out():
+    app = open_heads(model="tiny-gpt", add_special="0")
+    assert "<|start|>" not in app.selectbox(key="pick_query").options[0]
+
+
+def test_value_weighted_stands_beside_the_weights():
+    app = open_heads(beyond="value")
+    assert "residual stream" in " ".join(box.value for box in app.caption)
