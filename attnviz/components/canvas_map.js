@@ -24,7 +24,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     const fit = Math.floor(fitting * ratio) / ratio || fitting;  // whole device pixels, where there are enough
     plot = {ratio, font, left, top, fit, width: fit * keys.length, height: fit * queries.length};
     find('.legend').style.maxWidth = `${left + plot.width}px`;
-    canvas.style.height = `${Math.ceil(top + plot.height) + 2}px`;
+    canvas.style.height = `${Math.ceil(top + plot.height) + 6}px`;
     Object.assign(canvas, {width: canvas.clientWidth * ratio, height: canvas.clientHeight * ratio});
     draw();
   }
@@ -58,7 +58,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     });
     readout.textContent = lit
       ? `${isolated(queries[lit[0]])} → ${isolated(keys[lit[1]])}: ${weight(...lit).toFixed(4)}`
-      : 'Point at a cell for its weight. Drag to pan; Ctrl + wheel, + or − to zoom; double-click for all.';
+      : 'Point at a cell for its weight. Drag to pan; pinch, Ctrl + wheel, + or − to zoom; double-click for all.';
   }
 
   /** The matrix a pixel a cell; with `pooled` > 1 the largest of so many cells a side, so that none is lost. */

@@ -142,7 +142,7 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
         "step": top / LEVELS,
         "top": top,
     }
-    text = json.dumps(header | settings).encode()
+    text = json.dumps(header | settings, default=int).encode()  # a chosen index may be NumPy's
     levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
     return len(text).to_bytes(4, "little") + text + levels.tobytes()
 
