@@ -11,6 +11,12 @@ function opened(parentElement, bytes) {
   return {data, session, signal: session.ended.signal, find: selector => root.querySelector(selector)};
 }
 
+function whenResized(element, signal, act) {
+  const watcher = new ResizeObserver(act);
+  watcher.observe(element);
+  signal.addEventListener('abort', () => watcher.disconnect());
+}
+
 /** A JSON header with its length before it, then one 16-bit level a weight, row by row. */
 function unpacked(bytes) {
   const start = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);

@@ -16,9 +16,12 @@ LEVELS = 65_535  # of a weight's two bytes
 MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 
 
-def _component(name: str, html: str) -> Any:
-    """Registered once, when this module is imported; a script run that does not know it yet is told by Streamlit."""
-    script = "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", name))
+def _component(name: str, html: str, *parts: str) -> Any:
+    """Registered once, when this module is imported; Streamlit itself tells it to later runtimes.
+
+    A component is one script without imports: what the views share, its other parts, and its own file.
+    """
+    script = "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", *parts, name))
     style = (HERE / "views.css").read_text(encoding="utf-8")
     return st.components.v2.component(f"attnviz.{name}", html=html, css=style, js=script)
 
@@ -26,19 +29,32 @@ def _component(name: str, html: str) -> Any:
 _READOUT = '<p class="readout" aria-live="polite"></p>'
 _LINES = _component(
     "lines",
-    '<div class="view lines"><p class="heads"><span>From (queries)</span><span>To (keys)</span></p>'
-    '<div class="control" role="listbox" tabindex="0"><div class="side query" role="group" aria-label="From"></div>'
-    f'<canvas></canvas><div class="side key" role="group" aria-label="To"></div></div>{_READOUT}</div>',
+    f"""<div class="view lines">
+    <p class="heads"><span>From (queries)</span><span>To (keys)</span></p>
+    <div class="control" role="listbox" tabindex="0">
+        <div class="side query" role="group" aria-label="From"></div>
+        <canvas aria-hidden="true"></canvas>
+        <div class="side key" role="group" aria-label="To"></div>
+    </div>
+    {_READOUT}
+    </div>""",
 )
 _STRIP = _component(
     "strip",
-    '<div class="view strip"><div class="control" role="listbox" tabindex="0"></div>'
-    f'<p class="other" dir="auto"></p>{_READOUT}</div>',
+    f"""<div class="view strip">
+    <div class="control" role="listbox" tabindex="0" dir="auto"></div>
+    <p class="other" dir="auto"></p>
+    {_READOUT}
+    </div>""",
 )
 _CANVAS_MAP = _component(
     "canvas_map",
-    '<div class="view map"><p class="legend"><span></span><i></i><span></span></p>'
-    f'<canvas class="control" role="application" tabindex="0"></canvas>{_READOUT}</div>',
+    f"""<div class="view map">
+    <p class="legend"><span></span><i></i><span></span></p>
+    <canvas class="control" role="application" tabindex="0"></canvas>
+    {_READOUT}
+    </div>""",
+    "gestures",
 )
 
 
@@ -126,7 +142,7 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
         "step": top / LEVELS,
         "top": top,
     }
-    text = json.dumps(header | settings).encode()
+    text = json.dumps(header | settings, default=int).encode()  # a chosen index may be NumPy's
     levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
     return len(text).to_bytes(4, "little") + text + levels.tobytes()
 
