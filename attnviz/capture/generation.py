@@ -6,6 +6,7 @@ import torch
 
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
+from attnviz.models.text import check_plain
 
 LONGEST = 64  # tokens that an encoder-decoder may write
 
@@ -15,14 +16,17 @@ def decoder_ids(
 ) -> list[int]:
     """The input ids of an encoder-decoder's decoder, its start token first and without the token that ends the text.
 
-    Without a text its greedy output is taken.
+    Without a text its greedy output is taken. Raises AttnvizError for a text that it cannot read.
     """
     if decoder_text is None:
         longest = LONGEST if model.limit is None else min(LONGEST, model.limit - 1)
         return _greedy(model.module, inputs, longest, _ends(model.module))
-    split = not read_special
-    labels = model.tokenizer(text_target=decoder_text, split_special_tokens=split, verbose=False)["input_ids"]
-    return model.module.prepare_decoder_input_ids_from_labels(labels=torch.tensor([labels]))[0].tolist()
+    options = {"split_special_tokens": not read_special, "return_special_tokens_mask": True, "verbose": False}
+    encoding = model.tokenizer(text_target=decoder_text, **options)
+    if not read_special:
+        check_plain(model.tokenizer, encoding["input_ids"], encoding["special_tokens_mask"])
+    labels = torch.tensor([encoding["input_ids"]])
+    return model.module.prepare_decoder_input_ids_from_labels(labels=labels)[0].tolist()
 
 
 def written_ids(model: LoadedModel, inputs: dict[str, list[int]], n_tokens: int) -> list[int]:

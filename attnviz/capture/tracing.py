@@ -39,6 +39,8 @@ def trace(
     """
     if write < 0:
         raise AttnvizError(f"A model cannot write {write} tokens: give 0 or more.")
+    if write and text_pair is not None:
+        raise AttnvizError("A model writes after one text, not after a pair: leave the second one out.")
     read = read_text(model, text, text_pair, read_special=read_special, add_special=add_special)
     two_sided = model.module.config.is_encoder_decoder
     if decoder_text is not None:

@@ -72,7 +72,7 @@ def tokenize(
                 f"This model's tokenizer finds nothing to read in {in_one_line(repr(given))}: try words."
             )
     if not read_special:
-        _check_plain(tokenizer, encoding["input_ids"], segments)
+        check_plain(tokenizer, encoding["input_ids"], special)
     if limit is not None and len(special) > limit:
         raise AttnvizError(
             f"The text has {len(special):,} tokens and this model reads at most {limit:,}: shorten it by about "
@@ -149,12 +149,12 @@ def check_text(text: str) -> None:
         raise AttnvizError(f"Character {error.start + 1} of the text is not Unicode: type or paste it again.") from None
 
 
-def _check_plain(tokenizer: Any, ids: list[int], segments: tuple[int | None, ...]) -> None:
-    """Raises AttnvizError where a special token was read from the text: some vocabularies spell it in no other way."""
+def check_plain(tokenizer: Any, ids: list[int], added: list[bool]) -> None:
+    """Raises AttnvizError for a special token that was not added but read: some vocabularies spell it no other way."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    found = [token_id for token_id, segment in zip(ids, segments) if segment is not None and token_id in special]
-    if found:
-        piece = in_one_line(tokenizer.convert_ids_to_tokens(found[0]))
+    read = [token_id for token_id, is_added in zip(ids, added) if token_id in special and not is_added]
+    if read:
+        piece = in_one_line(tokenizer.convert_ids_to_tokens(read[0]))
         raise AttnvizError(
             f"This model's tokenizer reads '{piece}' as its special token, even as plain text: take it out of the "
             "text, or have special tokens read."

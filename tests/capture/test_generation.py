@@ -129,5 +129,7 @@ def test_what_cannot_be_written_is_refused(tiny_model, stories260k, minilm):
             trace(model, "The cat", write=3)
     with pytest.raises(AttnvizError, match="let it write at most 507"):
         trace(stories260k, "Once upon a time", write=508)
+    with pytest.raises(AttnvizError, match="not after a pair"):
+        trace(tiny_model("llama"), "the cat", "the dog", write=1)
     with pytest.raises(AttnvizError, match="0 or more"):
         trace(stories260k, "Once", write=-1)
