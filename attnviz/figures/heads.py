@@ -17,6 +17,7 @@ GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
 SCALES = ("linear", "log", "row")
+INK = {"row": "of the row's largest", "signed": "difference"}  # what it stands for where it is not the weight
 FAINTEST = 1e-4  # where a logarithmic scale begins
 
 
@@ -44,7 +45,8 @@ def weight_map(
 ) -> go.Figure:
     """weights [queries, keys] as a heatmap, the number in the hover always the weight itself.
 
-    `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, or "row", each row from 0 to its own largest.
+    `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
+    differences, "signed", orange from -`top` to blue at `top`.
     With a `cell` (row, column) that cell is framed, and, up to CLICKABLE cells a side, every cell carries a marker
     whose customdata is [row, column, weight], so that a click can be told apart.
     """
@@ -52,15 +54,15 @@ def weight_map(
     above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
     clickable = cell is not None and max(weights.shape) <= CLICKABLE
     values, low, high, ticks = _scaled(weights, scale, top)
+    ink = THEMES[theme].signed_scale() if scale == "signed" else THEMES[theme].ink_scale()
     gap = 1 if max(weights.shape) <= 64 else 0
     exact = {} if scale == "linear" else {"customdata": weights.astype(np.float32)}
     figure = go.Figure(
         go.Heatmap(
-            z=values.astype(np.float32), zmin=low, zmax=high, colorscale=THEMES[theme].ink_scale(), xgap=gap, ygap=gap,
+            z=values.astype(np.float32), zmin=low, zmax=high, colorscale=ink, xgap=gap, ygap=gap,
             hovertemplate=f"%{{y}} → %{{x}}: %{{{'customdata' if exact else 'z'}:.4f}}<extra></extra>",
             hoverinfo="skip" if clickable else None,
-            colorbar={"title": {"text": {"row": "of the row's largest"}.get(scale, "weight"), "side": "top",
-                                "font": {"size": 12}},
+            colorbar={"title": {"text": INK.get(scale, "weight"), "side": "top", "font": {"size": 12}},
                       "tickfont": {"size": 11}, "orientation": "h", "thickness": 8, "len": 120, "lenmode": "pixels",
                       "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top",
                       "ypad": 2, "tickvals": list(ticks), "ticktext": list(ticks.values())},
@@ -103,6 +105,8 @@ def _scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, fl
         largest = weights.max(axis=-1, keepdims=True)
         shares = np.divide(weights, largest, out=np.zeros_like(weights, dtype=float), where=largest > 0)
         return shares, 0, 1, {0: "0", 0.5: "½", 1: "1"}
+    if scale == "signed":
+        return weights, -top, top, {-top: f"{-top:.2g}", 0: "0", top: f"{top:.2g}"}
     return weights, 0, top, {0: "0", top / 2: f"{top / 2:g}", top: f"{top:g}"}
 
 

@@ -44,6 +44,10 @@ class View:
     kind: str = ""
     layer: int = 0
     head: int = 0
+    model_b: str = ""
+    text_b: str = ""
+    layer_b: int = 0
+    head_b: int = 1
     query: int = 99_999
     key: int = 99_999
     measure: str = ""
