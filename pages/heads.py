@@ -11,7 +11,7 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
-from attnviz.ui.expected import show_predictions
+from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
@@ -36,6 +36,7 @@ if trace.decoder_tokens is not None:
     st.sidebar.caption(f"The decoder reads, from its start token on: {plain(' '.join(trace.decoder_tokens))}")
 
 with st.sidebar:
+    step_through_written(trace)
     show_predictions(trace)
 
 

@@ -41,6 +41,7 @@ class View:
     decoder_text: str = ""
     read_special: bool = False
     add_special: bool = True
+    write: int = 0
     kind: str = ""
     layer: int = 0
     head: int = 0

@@ -86,3 +86,12 @@ def test_the_start_token_can_be_left_out():
 def test_value_weighted_stands_beside_the_weights():
     app = open_heads(beyond="value")
     assert "residual stream" in " ".join(box.value for box in app.caption)
+
+
+def test_a_decoder_writes_on_and_each_written_token_is_stepped_through():
+    app = open_heads(model="tiny-gpt", text="The old fox", write="4", query="3")
+    slider = app.select_slider(key="pick_written")
+    assert len(slider.options) == 4
+    slider.set_value(slider.value + 1).run()
+    assert not app.exception and app.query_params["write"] == "4"
+    assert app.query_params["query"] == str(slider.value - 1), "not the row that predicted the token"
