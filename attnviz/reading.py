@@ -63,6 +63,13 @@ def over_heads(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: s
     return _by_token(trace, kind, weights.max(axis=0), f"The largest of {named} in each cell: rows need not sum to 1.")
 
 
+def scores_of_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+    """What softmax was given: scaled scores with bias and mask, NaN where the mask forbids."""
+    masked = trace.attention(layer, head, kind).masked
+    note = "Scores as softmax gets them, scaled and masked: only their differences within a row matter."
+    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note)
+
+
 def value_weighted_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
     """How long what each key hands over is, ‖w · v W_O‖. Raises AttnvizError where W_O is not known."""
     found = trace.layer(layer, kind)

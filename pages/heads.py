@@ -17,7 +17,14 @@ from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
-OTHERWISE = {"": "off", "value": "value-weighted", "rollout": "rollout", "flow": "flow"}
+OTHERWISE = {"": "off", "scores": "scores before softmax", "value": "value-weighted", "rollout": "rollout",
+             "flow": "flow"}  # fmt: skip
+    "": "off",
+    "scores": "scores before softmax",
+    "value": "value-weighted",
+    "rollout": "rollout",
+    "flow": "flow",
+}
 
 chosen = view()
 trace = pickers.current_trace()

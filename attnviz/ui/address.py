@@ -13,9 +13,9 @@ CHECKED_ON = ("text", "sentences")
 STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
 VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
-PARTS = ("all", "a-b", "b-a")
+PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
-BEYOND = ("", "value", "rollout", "flow")
+BEYOND = ("", "scores", "value", "rollout", "flow")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip

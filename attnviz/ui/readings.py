@@ -9,7 +9,8 @@ from attnviz.ui.address import COMBINED, PARTS, SCALES, View
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
-SIDES = {"all": "everything", "a-b": "first text → second", "b-a": "second text → first"}
+SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
+         "b-b": "within the second"}  # fmt: skip
 SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
 
 
@@ -70,6 +71,8 @@ def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
+    if v.beyond == "scores":
+        return aids.scores_of_head(trace, kind, layer, head)
     if v.beyond == "value":
         return aided(aids.value_weighted_head(trace, kind, layer, head), trace, kind, v)
     find = {"rollout": aids.rolled_out, "flow": aids.flowing}[v.beyond]
@@ -82,8 +85,9 @@ def aided(found: Reading, trace: Trace, kind: str, v: View) -> Reading:
     if v.merge_words:
         found = aids.in_words(found, trace, kind)
     if v.parts != "all" and trace.text_pair is not None and kind == "encoder":
-        first, second = ([i for i, part in enumerate(trace.segments) if part == side] for side in (0, 1))
-        found = aids.only(found, *((first, second) if v.parts == "a-b" else (second, first)), what=SIDES[v.parts])
+        texts = {name: [i for i, part in enumerate(trace.segments) if part == side] for side, name in enumerate("ab")}
+        source, target = v.parts.split("-")
+        found = aids.only(found, texts[source], texts[target], what=SIDES[v.parts])
     if v.only_from or v.only_to:
         found = aids.only(found, numbers(v.only_from) or None, numbers(v.only_to) or None, what="chosen tokens")
     special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []

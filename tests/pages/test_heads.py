@@ -95,3 +95,8 @@ def test_a_decoder_writes_on_and_each_written_token_is_stepped_through():
     slider.set_value(slider.value + 1).run()
     assert not app.exception and app.query_params["write"] == "4"
     assert app.query_params["query"] == str(slider.value - 1), "not the row that predicted the token"
+
+
+def test_the_scores_before_softmax_stand_beside_the_weights():
+    app = open_heads(model="tiny-gpt", beyond="scores")
+    assert "as softmax gets them" in " ".join(box.value for box in app.caption)

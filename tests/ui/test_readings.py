@@ -64,6 +64,8 @@ def test_between_the_texts_of_a_pair(traced):
     found = reading_of(traced, parts="a-b")
     first, second = ([t for t, part in zip(traced.tokens, traced.segments) if part == side] for side in (0, 1))
     assert list(found.queries) == first and list(found.keys) == second
+    within = reading_of(traced, parts="b-b")
+    assert list(within.queries) == list(within.keys) == second
     back = reading_of(traced, parts="b-a")
     assert list(back.queries) == second and list(back.keys) == first
 
