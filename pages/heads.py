@@ -19,12 +19,6 @@ from attnviz.ui.theme import theme
 
 OTHERWISE = {"": "off", "scores": "scores before softmax", "value": "value-weighted", "rollout": "rollout",
              "flow": "flow"}  # fmt: skip
-    "": "off",
-    "scores": "scores before softmax",
-    "value": "value-weighted",
-    "rollout": "rollout",
-    "flow": "flow",
-}
 
 chosen = view()
 trace = pickers.current_trace()
