@@ -17,8 +17,8 @@ from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
-OTHERWISE = {"": "off", "scores": "scores before softmax", "value": "value-weighted", "rollout": "rollout",
-             "flow": "flow"}  # fmt: skip
+OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores before softmax", "value": "value-weighted",
+             "rollout": "rollout", "flow": "flow"}  # fmt: skip
 
 chosen = view()
 trace = pickers.current_trace()
@@ -55,7 +55,11 @@ def heads_at_a_glance() -> None:
               format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
     if not measure:
         picture = figures.all_heads(
-            trace, kind, chosen=(layer, head), theme=theme(), pooled=cache.thumbnails_of(trace, kind)
+            trace,
+            kind,
+            chosen=(layer, head),
+            theme=theme(),
+            pooled=cache.thumbnails_of(trace, kind, readings.chosen_aids(chosen)),
         )
         says = f"Attention weights of all {len(layers)} layers of heads as thumbnails"
     else:
@@ -144,7 +148,7 @@ if chosen.beyond:
     with other:
         try:
             with st.spinner("Following the layers…"):
-                beside = readings.beyond(trace, kind, layer, head, chosen)
+                beside = readings.beyond(trace, kind, layer, head, query, chosen)
             views.heatmap(beside, None, OTHERWISE[chosen.beyond].capitalize(), "beside")
             for note in beside.notes:
                 st.caption(note)

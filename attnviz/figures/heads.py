@@ -112,7 +112,7 @@ def _scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, fl
 
 def thumbnails(trace: Trace, kind: str | None = None, cells: int = THUMBNAIL_CELLS) -> list[np.ndarray]:
     """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
-    return [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]
+    return [pool(layer.attention().weights, cells) for layer in trace.of_kind(kind)]
 
 
 def all_heads(
@@ -224,7 +224,7 @@ def measured_heads(
     )
 
 
-def _pooled(weights: np.ndarray, cells: int) -> np.ndarray:
+def pool(weights: np.ndarray, cells: int = THUMBNAIL_CELLS) -> np.ndarray:
     """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
     n_queries, n_keys = weights.shape[1:]
     size = max(n_queries, n_keys)

@@ -15,7 +15,7 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
-BEYOND = ("", "scores", "value", "rollout", "flow")
+BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip

@@ -1,5 +1,6 @@
 """Work done once and shared by every session: models, traces and certificates. All of it is read-only."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import streamlit as st
 from attnviz import figures
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import measure_heads
+from attnviz.reading import every_head, measure_heads
 from attnviz.traces import Trace
+from attnviz.ui.address import View
+from attnviz.ui.readings import aided
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -49,9 +52,11 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
-def thumbnails_of(trace: Trace, kind: str) -> list[np.ndarray]:
-    """The small pictures of all heads of one kind."""
-    return figures.thumbnails(trace, kind)
+def thumbnails_of(trace: Trace, kind: str, aids: tuple[tuple[str, Any], ...]) -> list[np.ndarray]:
+    """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
+    view = replace(View(), **dict(aids))
+    layers = range(len(trace.of_kind(kind)))
+    return [figures.pool(aided(every_head(trace, kind, layer), trace, kind, view).weights) for layer in layers]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)

@@ -58,6 +58,14 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
             chosen_by(st.slider, "top", "Darkest ink at", v.top, min_value=0.05, max_value=1.0, step=0.05)
 
 
+AIDS = ("merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from", "only_to")
+
+
+def chosen_aids(v: View) -> tuple[tuple[str, object], ...]:
+    """The aids that shape every head's map, by field."""
+    return tuple((name, getattr(v, name)) for name in AIDS)
+
+
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
     heads = [one for one in numbers(v.heads) if one < trace.layer(layer, kind).n_heads]
@@ -69,8 +77,10 @@ def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     return aided(found, trace, kind, v)
 
 
-def beyond(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
+def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) -> Reading:
     """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
+    if v.beyond == "dimensions":
+        return aids.by_dimension(trace, kind, layer, head, query)
     if v.beyond == "scores":
         return aids.scores_of_head(trace, kind, layer, head)
     if v.beyond == "value":
