@@ -100,3 +100,11 @@ def test_a_decoder_writes_on_and_each_written_token_is_stepped_through():
 def test_the_scores_before_softmax_stand_beside_the_weights():
     app = open_heads(model="tiny-gpt", beyond="scores")
     assert "as softmax gets them" in " ".join(box.value for box in app.caption)
+
+
+def test_a_sink_is_told_where_rows_do_not_sum_to_one(tiny_folder):
+    """A reader who adds up such a row must learn where the rest went."""
+    app = open_heads(model=str(tiny_folder("gpt_oss")), text="the cat sat on the mat")
+    assert "The sink takes" in " ".join(box.value for box in app.markdown)
+    app.selectbox(key="pick_measure").set_value("sink").run()
+    assert not app.exception and 0 < app.dataframe[0].value.iloc[0, 1] < 1
