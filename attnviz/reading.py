@@ -21,13 +21,16 @@ FLOW_TOKENS = 32  # attention flow is found for texts up to this length
 class Reading:
     """Weights [rows, columns] as a view draws them, what each row and column stands for, and what was done.
 
-    Of several heads at once they are [heads, rows, columns].
+    Of several heads at once they are [heads, rows, columns]. Where they are the largest of several `heads`, `strongest`
+    says by its place among them whose each is.
     """
 
     weights: np.ndarray
     rows: tuple[Group, ...]
     columns: tuple[Group, ...]
     notes: tuple[str, ...] = ()
+    strongest: np.ndarray | None = None
+    heads: tuple[str, ...] = ()
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -57,18 +60,23 @@ def one_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
     return _by_token(trace, kind, trace.weights(layer, head, kind))
 
 
-def every_head(trace: Trace, kind: str, layer: int) -> Reading:
-    """All heads of a layer by token, [heads, rows, columns]."""
-    return _by_token(trace, kind, trace.layer(layer, kind).attention().weights)
+def every_head(trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None) -> Reading:
+    """All heads of a layer by token, or some, [heads, rows, columns]."""
+    weights = trace.layer(layer, kind).attention().weights
+    return _by_token(trace, kind, weights if heads is None else weights[list(heads)])
 
 
-def over_heads(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str) -> Reading:
-    """Several heads of one layer as one map, cell by cell: `how` is "mean" or "max"."""
-    weights = trace.layer(layer, kind).attention().weights[list(heads)]
-    named = ", ".join(f"H{head}" for head in heads)
+def combined(every: Reading, heads: Sequence[int], how: str) -> Reading:
+    """Several heads [heads, rows, columns] as one map, cell by cell: `how` is "mean" or "max"."""
+    names = tuple(f"H{head}" for head in heads)
     if how == "mean":
-        return _by_token(trace, kind, weights.mean(axis=0), f"The mean of {named}.")
-    return _by_token(trace, kind, weights.max(axis=0), f"The largest of {named} in each cell: rows need not sum to 1.")
+        note = f"The mean of {', '.join(names)}."
+        return replace(every, weights=every.weights.mean(axis=0), notes=(note, *every.notes))
+    note = f"The largest of {', '.join(names)} in each cell: rows need not sum to 1."
+    strongest = every.weights.argmax(axis=0)
+    return replace(
+        every, weights=every.weights.max(axis=0), notes=(note, *every.notes), strongest=strongest, heads=names
+    )
 
 
 def scores_of_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:

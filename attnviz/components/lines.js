@@ -18,6 +18,8 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   control.style.maxHeight = canvas.style.height = `${height}px`;
   control.setAttribute('aria-label', `${queries.length} tokens and the ${keys.length} tokens they look at. `
     + 'Arrow keys move between tokens and sides, Enter chooses, Escape shows all lines.');
+  find('.whose').replaceChildren(...(data.heads ?? []).map(([name, colour]) =>
+    Object.assign(document.createElement('span'), {textContent: `— ${name}`, style: `color: ${colour}`})));
   let shown = null;
 
   function step(place, pressed) {
@@ -61,11 +63,11 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     const pen = canvas.getContext('2d'), middle = index => (index + 0.5) * ROW - control.scrollTop;
     Object.assign(canvas, {width: width * ratio, height: height * ratio});
     pen.scale(ratio, ratio);
-    pen.strokeStyle = data.theme.accent;
     for (const [i, j, value] of links) {
       const left = middle(i), right = middle(j);
       if (shown && shown.index !== (shown.side === 'query' ? i : j)) continue;
       if (Math.max(left, right) < 0 || Math.min(left, right) > height) continue;
+      pen.strokeStyle = data.heads ? data.heads[data.extra(i, j)][1] : data.theme.accent;
       pen.globalAlpha = Math.min(1, (shown ? 0.25 : 0.06) + value / top);
       pen.lineWidth = 0.75 + 2.5 * value / top;
       pen.beginPath();

@@ -12,6 +12,8 @@ import streamlit as st
 from attnviz.figures.theme import STOPS, THEMES
 
 HERE = Path(__file__).parent
+# Okabe & Ito (2008), told apart by colour-blind eyes; without black and yellow, which one of the themes would hide.
+HEAD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LEVELS = 65_535  # of a weight's two bytes
 MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 
@@ -36,6 +38,7 @@ _LINES = _component(
         <canvas aria-hidden="true"></canvas>
         <div class="side key" role="group" aria-label="To"></div>
     </div>
+    <p class="whose"></p>
     {_READOUT}
     </div>""",
 )
@@ -69,14 +72,21 @@ def lines(
     top_k: int | None = None,
     chosen: tuple[str, int] | None = None,
     on_choose: Callable[[str, int], None] | None = None,
+    strongest: np.ndarray | None = None,
+    heads: Sequence[str] = (),
 ) -> tuple[str, int] | None:
     """Two columns of tokens and a line for each of the weights [queries, keys], as strong as the weight.
 
     Drawn are weights of at least `threshold`, and of each query at most the `top_k` largest; below 0.02 none is, and
-    the view says so. A token is chosen as ("query", index) or ("key", index).
+    the view says so. A token is chosen as ("query", index) or ("key", index). Where the weights are the largest of
+    several `heads`, `strongest` [queries, keys] says by its number whose each is, and a line takes that head's colour.
     """
-    settings = {"threshold": threshold, "topK": top_k, "chosen": chosen}
-    return _mounted(_LINES, key, _packed(weights, queries, keys, theme, **settings), on_choose)
+    coloured = {"heads": [(name, HEAD_COLOURS[i % len(HEAD_COLOURS)]) for i, name in enumerate(heads)]}
+    settings = {"threshold": threshold, "topK": top_k, "chosen": chosen} | (coloured if strongest is not None else {})
+    data = _packed(weights, queries, keys, theme, **settings)
+    if strongest is not None:
+        data += strongest.astype(np.uint8).tobytes()
+    return _mounted(_LINES, key, data, on_choose)
 
 
 def strip(

@@ -68,13 +68,11 @@ def chosen_aids(v: View) -> tuple[tuple[str, object], ...]:
 
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    heads = [one for one in numbers(v.heads) if one < trace.layer(layer, kind).n_heads]
     if v.combine == "head":
-        found = aids.one_head(trace, kind, layer, head)
-    else:
-        heads = heads or list(range(trace.layer(layer, kind).n_heads))
-        found = aids.over_heads(trace, kind, layer, heads, v.combine)
-    return aided(found, trace, kind, v)
+        return aided(aids.one_head(trace, kind, layer, head), trace, kind, v)
+    n_heads = trace.layer(layer, kind).n_heads
+    heads = [one for one in numbers(v.heads) if one < n_heads] or list(range(n_heads))
+    return aids.combined(aided(aids.every_head(trace, kind, layer, heads), trace, kind, v), heads, v.combine)
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) -> Reading:

@@ -77,6 +77,8 @@ def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell
     components.lines(
         found.weights, found.queries, found.keys, key="lines", theme=theme(), threshold=current().threshold,
         top_k=current().top_k or None, chosen=None if cell is None else ("query", cell[0]),
+        strongest=found.strongest,
+        heads=found.heads,
         on_choose=lambda side, place: choose_cell(*_with(cell, side, place)),
     )  # fmt: skip
 

@@ -56,6 +56,10 @@ def test_mean_and_largest_over_heads(traced):
     every = np.stack([traced.weights(1, head) for head in range(4)])
     np.testing.assert_allclose(reading_of(traced, combine="mean").weights, every.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(reading_of(traced, combine="max").weights, every.max(axis=0), atol=1e-6)
+    largest = reading_of(traced, combine="max", merge_words=True)
+    of_head_2 = reading_of(traced, merge_words=True).weights
+    np.testing.assert_array_equal(largest.weights[largest.strongest == 2], of_head_2[largest.strongest == 2])
+    assert largest.heads == ("H0", "H1", "H2", "H3") and largest.strongest.shape == largest.weights.shape
     two = reading_of(traced, combine="mean", heads="0-3")
     np.testing.assert_allclose(two.weights, every[[0, 3]].mean(axis=0), atol=1e-6)
     assert "H0, H3" in two.notes[0]
