@@ -12,6 +12,7 @@ from attnviz.traces import Trace
 
 CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow
 THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 255 is all slashes, which JSON escapes
 GRID_WIDTH = 480  # pixels that the grid is drawn for
 
@@ -110,9 +111,16 @@ def _scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, fl
     return weights, 0, top, {0: "0", top / 2: f"{top / 2:g}", top: f"{top:g}"}
 
 
-def thumbnails(trace: Trace, kind: str | None = None, cells: int = THUMBNAIL_CELLS) -> list[np.ndarray]:
+def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> list[np.ndarray]:
     """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
-    return [pool(layer.attention().weights, cells) for layer in trace.of_kind(kind)]
+    layers = trace.of_kind(kind)
+    cells = thumbnail_cells(sum(layer.n_heads for layer in layers)) if cells is None else cells
+    return [pool(layer.attention().weights, cells) for layer in layers]
+
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
 
 
 def all_heads(
@@ -224,7 +232,7 @@ def measured_heads(
     )
 
 
-def pool(weights: np.ndarray, cells: int = THUMBNAIL_CELLS) -> np.ndarray:
+def pool(weights: np.ndarray, cells: int) -> np.ndarray:
     """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
     n_queries, n_keys = weights.shape[1:]
     size = max(n_queries, n_keys)

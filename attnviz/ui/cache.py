@@ -55,8 +55,11 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 def thumbnails_of(trace: Trace, kind: str, aids: tuple[tuple[str, Any], ...]) -> list[np.ndarray]:
     """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
     view = replace(View(), **dict(aids))
-    layers = range(len(trace.of_kind(kind)))
-    return [figures.pool(aided(every_head(trace, kind, layer), trace, kind, view).weights) for layer in layers]
+    layers = trace.of_kind(kind)
+    cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    return [
+        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, view).weights, cells) for layer in layers
+    ]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)
