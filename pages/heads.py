@@ -11,6 +11,7 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import take_away
 from attnviz.ui.expected import show_predictions
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
@@ -114,6 +115,7 @@ with right:
     title = name + (f" {kind}" if len(trace.kinds) > 1 else "")
     glue = glued(trace, kind, found.rows, of_keys=False), glued(trace, kind, found.columns, of_keys=True)
     views.show(found, found.cell_of(query, key), title, choose_cell, glue)
+    take_away(trace, Head(kind, layer, head), found, chosen, title, found.cell_of(query, key), glue)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if kind != "encoder" else "")

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from attnviz.figures.theme import STOPS, THEMES
+from attnviz.figures.theme import STOPS, THEMES, visible
 
 HERE = Path(__file__).parent
 LEVELS = 65_535  # of a weight's two bytes
-MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 
 
 def _component(name: str, html: str) -> Any:
@@ -120,8 +119,8 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
     finite = np.nan_to_num(np.asarray(weights, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     top = max(1.0, float(finite.max(initial=0)))
     header = {
-        "queries": [_shown(token) for token in queries],
-        "keys": [_shown(token) for token in keys],
+        "queries": [visible(token) for token in queries],
+        "keys": [visible(token) for token in keys],
         "theme": asdict(THEMES[theme]) | {"stops": STOPS},
         "step": top / LEVELS,
         "top": top,
@@ -129,11 +128,6 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
     text = json.dumps(header | settings).encode()
     levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
     return len(text).to_bytes(4, "little") + text + levels.tobytes()
-
-
-def _shown(token: str) -> str:
-    """A token as something to see: white space becomes a mark."""
-    return token.translate(MARKS) if token.strip(" ") else "␣" * max(1, len(token))
 
 
 def _mounted(component: Any, key: str, data: bytes, on_choose: Callable[..., None] | None) -> Any:

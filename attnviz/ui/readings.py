@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from attnviz import reading as aids
+from attnviz import aids
+from attnviz.aids import SIDES, Aids, numbers
 from attnviz.reading import Reading
 from attnviz.traces import Trace
 from attnviz.ui.address import COMBINED, PARTS, SCALES, View
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
-SIDES = {"all": "everything", "a-b": "first text → second", "b-a": "second text → first"}
 SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
 
 
@@ -59,44 +59,12 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
 
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    heads = [one for one in numbers(v.heads) if one < trace.layer(layer, kind).n_heads]
-    if v.combine == "head":
-        found = aids.one_head(trace, kind, layer, head)
-    else:
-        heads = heads or list(range(trace.layer(layer, kind).n_heads))
-        found = aids.over_heads(trace, kind, layer, heads, v.combine)
-    return aided(found, trace, kind, v)
+    return aids.read(trace, kind, layer, head, Aids.of(v))
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
-    if v.beyond == "value":
-        return aided(aids.value_weighted_head(trace, kind, layer, head), trace, kind, v)
-    find = {"rollout": aids.rolled_out, "flow": aids.flowing}[v.beyond]
-    return aided(find(trace, kind, layer), trace, kind, v)
-
-
-def aided(found: Reading, trace: Trace, kind: str, v: View) -> Reading:
-    """A reading with the chosen aids."""
-    of_texts = kind == "encoder" or trace.decoder_tokens is None
-    if v.merge_words:
-        found = aids.in_words(found, trace, kind)
-    if v.parts != "all" and trace.text_pair is not None and kind == "encoder":
-        first, second = ([i for i, part in enumerate(trace.segments) if part == side] for side in (0, 1))
-        found = aids.only(found, *((first, second) if v.parts == "a-b" else (second, first)), what=SIDES[v.parts])
-    if v.only_from or v.only_to:
-        found = aids.only(found, numbers(v.only_from) or None, numbers(v.only_to) or None, what="chosen tokens")
-    special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []
-    hidden = {"special tokens": special if v.hide_special else [], "the first token": [0] if v.hide_first else []}
-    what = " and ".join(name for name, tokens in hidden.items() if tokens)
-    return aids.without(
-        found, [token for tokens in hidden.values() for token in tokens], renormalise=v.renormalise, what=what
-    )
-
-
-def numbers(listed: str) -> list[int]:
-    """ "0-3-5" to numbers, as the address holds them."""
-    return [int(part) for part in listed.split("-") if part.isdigit()]
+    return aids.beyond(trace, kind, layer, head, v.beyond, Aids.of(v))
 
 
 def _several(field: str, label: str, options, format_func) -> None:

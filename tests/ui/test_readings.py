@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from attnviz.aids import numbers
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
 from attnviz.ui.address import View
-from attnviz.ui.readings import beyond, numbers, read
+from attnviz.ui.readings import beyond, read
 
 TEXT = "The unbelievable cat sat, twice."
 
