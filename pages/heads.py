@@ -1,16 +1,20 @@
 """Every head of a model for one sentence, and the chosen head's weights beside the proof that they are the model's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from attnviz import figures
+from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
 from attnviz.reading import MEASURES, glued, ranked
 from attnviz.traces import Head
 from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import take_away
 from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
@@ -59,7 +63,7 @@ def heads_at_a_glance() -> None:
             kind,
             chosen=(layer, head),
             theme=theme(),
-            pooled=cache.thumbnails_of(trace, kind, readings.chosen_aids(chosen)),
+            pooled=cache.thumbnails_of(trace, kind, Aids.of(replace(chosen, combine="head", heads=""))),
         )
         says = f"Attention weights of all {len(layers)} layers of heads as thumbnails"
     else:
@@ -120,6 +124,7 @@ with right:
     title = name + (f" {kind}" if len(trace.kinds) > 1 else "")
     glue = glued(trace, kind, found.rows, of_keys=False), glued(trace, kind, found.columns, of_keys=True)
     views.show(found, found.cell_of(query, key), title, choose_cell, glue)
+    take_away(trace, Head(kind, layer, head), found, chosen, title, found.cell_of(query, key), glue)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if kind != "encoder" else "")

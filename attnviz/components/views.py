@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from attnviz.figures.theme import STOPS, THEMES
+from attnviz.figures.theme import STOPS, THEMES, visible
 
 HERE = Path(__file__).parent
 # Okabe & Ito (2008), told apart by colour-blind eyes; without black and yellow, which one of the themes would hide.
 HEAD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LEVELS = 65_535  # of a weight's two bytes
-MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 
 
 def _component(name: str, html: str, *parts: str) -> Any:
@@ -146,8 +145,8 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
     finite = np.nan_to_num(np.asarray(weights, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     top = max(1.0, float(finite.max(initial=0)))
     header = {
-        "queries": [_shown(token) for token in queries],
-        "keys": [_shown(token) for token in keys],
+        "queries": [visible(token) for token in queries],
+        "keys": [visible(token) for token in keys],
         "theme": asdict(THEMES[theme]) | {"stops": STOPS},
         "step": top / LEVELS,
         "top": top,
@@ -155,11 +154,6 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
     text = json.dumps(header | settings, default=int).encode()  # a chosen index may be NumPy's
     levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
     return len(text).to_bytes(4, "little") + text + levels.tobytes()
-
-
-def _shown(token: str) -> str:
-    """A token as something to see: white space becomes a mark."""
-    return token.translate(MARKS) if token.strip(" ") else "␣" * max(1, len(token))
 
 
 def _mounted(component: Any, key: str, data: bytes, on_choose: Callable[..., None] | None) -> Any:

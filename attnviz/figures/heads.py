@@ -54,7 +54,7 @@ def weight_map(
     left = 14 + 7 * max(len(shortened(token)) for token in queries)
     above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
     clickable = cell is not None and max(weights.shape) <= CLICKABLE
-    values, low, high, ticks = _scaled(weights, scale, top)
+    values, low, high, ticks = scaled(weights, scale, top)
     ink = THEMES[theme].signed_scale() if scale == "signed" else THEMES[theme].ink_scale()
     gap = 1 if max(weights.shape) <= 64 else 0
     exact = {} if scale == "linear" else {"customdata": weights.astype(np.float32)}
@@ -96,7 +96,7 @@ def weight_map(
     return styled(figure, theme, height=side + above + 8, margin=margin, title=html.escape(title))
 
 
-def _scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, float, float, dict[float, str]]:
+def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, float, float, dict[float, str]]:
     """What the ink stands for, from where to where, and the marks of its bar."""
     if scale == "log":
         low, high = math.log10(FAINTEST), math.log10(top)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 FONT = "'Source Sans', 'Segoe UI', system-ui, sans-serif"  # the first comes with Streamlit's own pages
+MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 STOPS = (0, 0.08, 0.3, 0.6, 0.85, 1)
 
 
@@ -75,6 +76,11 @@ def styled(figure: go.Figure, theme: str, *, height: int, margin: dict[str, int]
 def token_labels(tokens: Sequence[str]) -> dict[str, str]:
     """Axis labels by position: repeated tokens stay apart, and a token is never read as markup."""
     return {str(i): html.escape(shortened(token)) for i, token in enumerate(tokens)}
+
+
+def visible(token: str) -> str:
+    """A token as something to see: white space becomes a mark."""
+    return token.translate(MARKS) if token.strip(" ") else "␣" * max(1, len(token))
 
 
 def shortened(token: str, limit: int = 14) -> str:

@@ -1,18 +1,16 @@
 """Work done once and shared by every session: models, traces and certificates. All of it is read-only."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from attnviz import figures
+from attnviz.aids import Aids, aided
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.reading import every_head, measure_heads
 from attnviz.traces import Trace
-from attnviz.ui.address import View
-from attnviz.ui.readings import aided
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -52,13 +50,12 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
-def thumbnails_of(trace: Trace, kind: str, aids: tuple[tuple[str, Any], ...]) -> list[np.ndarray]:
+def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> list[np.ndarray]:
     """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
-    view = replace(View(), **dict(aids))
     layers = trace.of_kind(kind)
     cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
     return [
-        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, view).weights, cells) for layer in layers
+        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, aids).weights, cells) for layer in layers
     ]
 
 

@@ -11,6 +11,17 @@ ROUTES = {
 }
 
 
+def in_words(certificate: Any, head: Head) -> str:
+    """The verdict with its numbers, as a file carries it."""
+    verdict = "recomputed" if certificate.passed else "not certified"
+    rows = "64 sampled rows a head" if certificate.sampled else "every cell"
+    return (
+        f"{verdict}; largest difference from transformers' eager attention, {rows}: {head} "
+        f"{certificate.of(head).drift:.1e}, all heads {certificate.max_drift:.1e} "
+        f"(allowed {certificate.drift_tolerance:.0e})"
+    )
+
+
 def badge(place: Any, certificate: Any, head: Head) -> None:
     """Fill a placeholder with the largest difference of this head, and of all heads."""
     here = certificate.of(head).drift

@@ -2,15 +2,14 @@
 
 import streamlit as st
 
-from attnviz import reading as aids
+from attnviz import aids
+from attnviz.aids import SIDES, Aids, numbers
 from attnviz.reading import Reading
 from attnviz.traces import Trace
 from attnviz.ui.address import COMBINED, PARTS, SCALES, View
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
-SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
-         "b-b": "within the second"}  # fmt: skip
 SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
 
 
@@ -58,57 +57,14 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
             chosen_by(st.slider, "top", "Darkest ink at", v.top, min_value=0.05, max_value=1.0, step=0.05)
 
 
-AIDS = ("merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from", "only_to")
-
-
-def chosen_aids(v: View) -> tuple[tuple[str, object], ...]:
-    """The aids that shape every head's map, by field."""
-    return tuple((name, getattr(v, name)) for name in AIDS)
-
-
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    if v.combine == "head":
-        return aided(aids.one_head(trace, kind, layer, head), trace, kind, v)
-    n_heads = trace.layer(layer, kind).n_heads
-    heads = [one for one in numbers(v.heads) if one < n_heads] or list(range(n_heads))
-    return aids.combined(aided(aids.every_head(trace, kind, layer, heads), trace, kind, v), heads, v.combine)
+    return aids.read(trace, kind, layer, head, Aids.of(v))
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) -> Reading:
     """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
-    if v.beyond == "dimensions":
-        return aids.by_dimension(trace, kind, layer, head, query)
-    if v.beyond == "scores":
-        return aids.scores_of_head(trace, kind, layer, head)
-    if v.beyond == "value":
-        return aided(aids.value_weighted_head(trace, kind, layer, head), trace, kind, v)
-    find = {"rollout": aids.rolled_out, "flow": aids.flowing}[v.beyond]
-    return aided(find(trace, kind, layer), trace, kind, v)
-
-
-def aided(found: Reading, trace: Trace, kind: str, v: View) -> Reading:
-    """A reading with the chosen aids."""
-    of_texts = kind == "encoder" or trace.decoder_tokens is None
-    if v.merge_words:
-        found = aids.in_words(found, trace, kind)
-    if v.parts != "all" and trace.text_pair is not None and kind == "encoder":
-        texts = {name: [i for i, part in enumerate(trace.segments) if part == side] for side, name in enumerate("ab")}
-        source, target = v.parts.split("-")
-        found = aids.only(found, texts[source], texts[target], what=SIDES[v.parts])
-    if v.only_from or v.only_to:
-        found = aids.only(found, numbers(v.only_from) or None, numbers(v.only_to) or None, what="chosen tokens")
-    special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []
-    hidden = {"special tokens": special if v.hide_special else [], "the first token": [0] if v.hide_first else []}
-    what = " and ".join(name for name, tokens in hidden.items() if tokens)
-    return aids.without(
-        found, [token for tokens in hidden.values() for token in tokens], renormalise=v.renormalise, what=what
-    )
-
-
-def numbers(listed: str) -> list[int]:
-    """ "0-3-5" to numbers, as the address holds them."""
-    return [int(part) for part in listed.split("-") if part.isdigit()]
+    return aids.beyond(trace, kind, layer, head, query, v.beyond, Aids.of(v))
 
 
 def _several(field: str, label: str, options, format_func) -> None:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from attnviz.aids import Aids, aided, numbers
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
 from attnviz.reading import every_head
 from attnviz.ui.address import View
-from attnviz.ui.readings import aided, beyond, numbers, read
+from attnviz.ui.readings import beyond, read
 
 TEXT = "The unbelievable cat sat, twice."
 
@@ -127,6 +128,6 @@ def test_by_dimension_a_row_adds_up_to_its_score(traced):
 
 def test_the_grid_of_heads_takes_the_aids_too(traced):
     view = replace(View(), merge_words=True, hide_special=True)
-    every = aided(every_head(traced, "encoder", 1), traced, "encoder", view)
+    every = aided(every_head(traced, "encoder", 1), traced, "encoder", Aids.of(view))
     for head in range(4):
         np.testing.assert_allclose(every.weights[head], read(traced, "encoder", 1, head, view).weights, atol=1e-6)
