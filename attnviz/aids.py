@@ -1,6 +1,6 @@
 """The reading aids that somebody chose, as data, and the reading that they make of a trace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -8,19 +8,18 @@ from attnviz import reading
 from attnviz.reading import Reading
 from attnviz.traces import Trace
 
-SIDES = {"all": "everything", "a-b": "first text → second", "b-a": "second text → first"}
+SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
+         "b-b": "within the second"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Aids:
-    """What is done to weights before they are drawn; `heads`, `only_from`, `only_to` are numbers such as 0-3-5.
+    """What is done to weights before they are drawn.
 
-    `combine`: "head", or "mean" or "max" over `heads` of the layer (empty: all). `parts`: "all", or from the first of
-    two texts to the second ("a-b"), or back.
+    `only_from` and `only_to` are places such as 0-3-5, empty for all. `parts` says between which of two texts: one of
+    SIDES.
     """
 
-    combine: str = "head"
-    heads: str = ""
     merge_words: bool = False
     hide_special: bool = False
     hide_first: bool = False
@@ -40,17 +39,19 @@ class Aids:
         return {name: value for name, default, value in values if value != default}
 
 
-def read(trace: Trace, kind: str, layer: int, head: int, aids: Aids) -> Reading:
-    """What the aids make of one head or several. Raises nothing for choices that do not fit this text."""
-    if aids.combine == "head":
-        return aided(reading.one_head(trace, kind, layer, head), trace, kind, aids)
-    n_heads = trace.layer(layer, kind).n_heads
-    heads = [one for one in numbers(aids.heads) if one < n_heads] or list(range(n_heads))
-    return aided(reading.over_heads(trace, kind, layer, heads, aids.combine), trace, kind, aids)
+def read(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids) -> Reading:
+    """One head of a layer (`how` is "head"), or several as one map, cell by cell ("mean" or "max")."""
+    if how == "head":
+        return aided(reading.one_head(trace, kind, layer, heads[0]), trace, kind, aids)
+    return reading.combined(aided(reading.every_head(trace, kind, layer, heads), trace, kind, aids), heads, how)
 
 
-def beyond(trace: Trace, kind: str, layer: int, head: int, how: str, aids: Aids) -> Reading:
-    """Another way to look at it: "value", "rollout" or "flow". Raises AttnvizError where it cannot be had."""
+def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str, aids: Aids) -> Reading:
+    """Another way to look: "dimensions", "scores", "value", "rollout", "flow". Raises AttnvizError."""
+    if how == "dimensions":
+        return reading.by_dimension(trace, kind, layer, head, query)
+    if how == "scores":
+        return reading.scores_of_head(trace, kind, layer, head)
     if how == "value":
         return aided(reading.value_weighted_head(trace, kind, layer, head), trace, kind, aids)
     find: Callable[[Trace, str, int], Reading] = {"rollout": reading.rolled_out, "flow": reading.flowing}[how]
@@ -58,14 +59,14 @@ def beyond(trace: Trace, kind: str, layer: int, head: int, how: str, aids: Aids)
 
 
 def aided(found: Reading, trace: Trace, kind: str, aids: Aids) -> Reading:
-    """A reading with the chosen aids."""
+    """A reading with the chosen aids. Raises nothing for choices that do not fit this text."""
     of_texts = kind == "encoder" or trace.decoder_tokens is None
     if aids.merge_words:
         found = reading.in_words(found, trace, kind)
     if aids.parts != "all" and trace.text_pair is not None and kind == "encoder":
-        first, second = ([i for i, part in enumerate(trace.segments) if part == side] for side in (0, 1))
-        sides = (first, second) if aids.parts == "a-b" else (second, first)
-        found = reading.only(found, *sides, what=SIDES[aids.parts])
+        texts = {name: [i for i, part in enumerate(trace.segments) if part == side] for side, name in enumerate("ab")}
+        source, target = aids.parts.split("-")
+        found = reading.only(found, texts[source], texts[target], what=SIDES[aids.parts])
     if aids.only_from or aids.only_to:
         chosen = numbers(aids.only_from) or None, numbers(aids.only_to) or None
         found = reading.only(found, *chosen, what="chosen tokens")

@@ -103,6 +103,7 @@ def _trace(chosen: argparse.Namespace) -> int:
         chosen.decoder,
         read_special=chosen.read_special,
         add_special=chosen.add_special,
+        write=chosen.write,
     )
     if chosen.out is None:
         _print_json(export.as_json(traced))
@@ -216,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument(
         "--no-special", dest="add_special", action="store_false", help="leave out the model's own special tokens"
     )
+    trace.add_argument("--write", type=int, default=0, metavar="N", help="let a decoder write N tokens after the text")
     trace.add_argument(
         "--out", type=Path, metavar="FILE", help=".npz, .json, .csv or .html; without it JSON is printed"
     )

@@ -19,12 +19,18 @@ FLOW_TOKENS = 32  # attention flow is found for texts up to this length
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Weights [rows, columns] as a view draws them, what each row and column stands for, and what was done."""
+    """Weights [rows, columns] as a view draws them, what each row and column stands for, and what was done.
+
+    Of several heads at once they are [heads, rows, columns]. Where they are the largest of several `heads`, `strongest`
+    says by its place among them whose each is.
+    """
 
     weights: np.ndarray
     rows: tuple[Group, ...]
     columns: tuple[Group, ...]
     notes: tuple[str, ...] = ()
+    strongest: np.ndarray | None = None
+    heads: tuple[str, ...] = ()
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -54,13 +60,44 @@ def one_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
     return _by_token(trace, kind, trace.weights(layer, head, kind))
 
 
-def over_heads(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str) -> Reading:
-    """Several heads of one layer as one map, cell by cell: `how` is "mean" or "max"."""
-    weights = trace.layer(layer, kind).attention().weights[list(heads)]
-    named = ", ".join(f"H{head}" for head in heads)
+def every_head(trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None) -> Reading:
+    """All heads of a layer by token, or some, [heads, rows, columns]."""
+    weights = trace.layer(layer, kind).attention().weights
+    return _by_token(trace, kind, weights if heads is None else weights[list(heads)])
+
+
+def combined(every: Reading, heads: Sequence[int], how: str) -> Reading:
+    """Several heads [heads, rows, columns] as one map, cell by cell: `how` is "mean" or "max"."""
+    names = tuple(f"H{head}" for head in heads)
     if how == "mean":
-        return _by_token(trace, kind, weights.mean(axis=0), f"The mean of {named}.")
-    return _by_token(trace, kind, weights.max(axis=0), f"The largest of {named} in each cell: rows need not sum to 1.")
+        note = f"The mean of {', '.join(names)}."
+        return replace(every, weights=every.weights.mean(axis=0), notes=(note, *every.notes))
+    note = f"The largest of {', '.join(names)} in each cell: rows need not sum to 1."
+    strongest = every.weights.argmax(axis=0)
+    return replace(
+        every, weights=every.weights.max(axis=0), notes=(note, *every.notes), strongest=strongest, heads=names
+    )
+
+
+def scores_of_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+    """What softmax was given: scaled scores with bias and mask, NaN where the mask forbids."""
+    masked = trace.attention(layer, head, kind).masked
+    note = "Scores as softmax gets them, scaled and masked: only their differences within a row matter."
+    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note)
+
+
+def by_dimension(trace: Trace, kind: str, layer: int, head: int, query: int) -> Reading:
+    """One query's product with every key, dimension by dimension [keys, d_k]: a row's sum is that key's score q·k.
+
+    Raises AttnvizError where queries and keys are not known.
+    """
+    q, k, _ = trace.layer(layer, kind).vectors(head)
+    if q is None or k is None:
+        raise AttnvizError("Queries and keys of this layer could not be followed: there is nothing to take apart.")
+    keys = tuple((token, [j]) for j, token in enumerate(trace.sides(kind)[1]))
+    dimensions = tuple((f"dim {d}", [d]) for d in range(k.shape[-1]))
+    note = "Each row is a key; its numbers add up to its score q·k, before scale and mask."
+    return Reading(q[query] * k, keys, dimensions, (note,))
 
 
 def value_weighted_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
@@ -118,7 +155,7 @@ def without(reading: Reading, hidden: Sequence[int], *, renormalise: bool, what:
     kept = [j for j, (_, tokens) in enumerate(reading.columns) if not set(tokens) <= set(hidden)]
     if not kept or len(kept) == len(reading.columns):
         return reading
-    weights = reading.weights[:, kept]
+    weights = reading.weights[..., kept]
     taken = reading.weights.sum(axis=-1) - weights.sum(axis=-1)
     note = (
         f"Hidden: {what}, which get {taken.mean():.0%} of the weight on average (at most {taken.max():.0%} of a row)."
@@ -138,7 +175,7 @@ def only(reading: Reading, queries: Sequence[int] | None, keys: Sequence[int] | 
     if not rows or not columns:
         return reading
     return Reading(
-        reading.weights[np.ix_(rows, columns)],
+        reading.weights[..., rows, :][..., columns],
         tuple(reading.rows[i] for i in rows),
         tuple(reading.columns[j] for j in columns),
         (*reading.notes, f"Only {what}; rows keep the weights they have."),

@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from attnviz import figures
+from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
 from attnviz.reading import MEASURES, glued, ranked
 from attnviz.traces import Head
@@ -12,13 +13,14 @@ from attnviz.ui import cache, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import take_away
-from attnviz.ui.expected import show_predictions
+from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
-OTHERWISE = {"": "off", "value": "value-weighted", "rollout": "rollout", "flow": "flow"}
+OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores before softmax", "value": "value-weighted",
+             "rollout": "rollout", "flow": "flow"}  # fmt: skip
 
 chosen = view()
 trace = pickers.current_trace()
@@ -37,6 +39,7 @@ if trace.decoder_tokens is not None:
     st.sidebar.caption(f"The decoder reads, from its start token on: {plain(' '.join(trace.decoder_tokens))}")
 
 with st.sidebar:
+    step_through_written(trace)
     show_predictions(trace)
 
 
@@ -54,7 +57,11 @@ def heads_at_a_glance() -> None:
               format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
     if not measure:
         picture = figures.all_heads(
-            trace, kind, chosen=(layer, head), theme=theme(), pooled=cache.thumbnails_of(trace, kind)
+            trace,
+            kind,
+            chosen=(layer, head),
+            theme=theme(),
+            pooled=cache.thumbnails_of(trace, kind, Aids.of(chosen)),
         )
         says = f"Attention weights of all {len(layers)} layers of heads as thumbnails"
     else:
@@ -144,7 +151,7 @@ if chosen.beyond:
     with other:
         try:
             with st.spinner("Following the layers…"):
-                beside = readings.beyond(trace, kind, layer, head, chosen)
+                beside = readings.beyond(trace, kind, layer, head, query, chosen)
             views.heatmap(beside, None, OTHERWISE[chosen.beyond].capitalize(), "beside")
             for note in beside.notes:
                 st.caption(note)

@@ -149,6 +149,12 @@ def test_trace_reads_special_tokens_as_asked(told, tiny_folder):
     assert tokens("--read-special", "--no-special") == ["cat", "[SEP]"]
 
 
+def test_trace_lets_the_model_write(told, data):
+    code, out, _ = told("trace", data / "models" / "stories260K", "Once upon a", "--write", "2")
+    assert code == 0 and json.loads(out)["tokens"][-2:] == ["time", ","]
+    assert "write at most" in refused(*told("trace", data / "models" / "stories260K", "Once", "--write", "9999"))
+
+
 @pytest.mark.parametrize("ending", [".npz", ".json", ".csv", ".html"])
 def test_trace_to_a_file_prints_nothing(told, tiny_folder, tmp_path, ending):
     path = tmp_path / f"it{ending}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import AddedToken
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
@@ -86,7 +87,8 @@ def train_bert(folder: Path, out: Path, settings: Settings, *, until: int | None
     sources = read_sources(folder)
     plain = [text for source in sources for text in sentences(source.train)]
     made = generated_texts(settings.n_generated, settings.seed)
-    tokenizer_file = byte_level(plain + made[: 2 * len(plain)], settings.vocabulary, [PAD, UNK, CLS, SEP, MASK])
+    masked = AddedToken(MASK, lstrip=True, special=True)  # it stands for a word with the space before it
+    tokenizer_file = byte_level(plain + made[: 2 * len(plain)], settings.vocabulary, [PAD, UNK, CLS, SEP, masked])
     add_frame(tokenizer_file, CLS, SEP)
     save_tokenizer(
         tokenizer_file,

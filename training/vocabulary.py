@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import (
+    AddedToken,
     Regex,
     Tokenizer,
     decoders,
@@ -23,7 +24,9 @@ END = "[END]"
 DATE_PIECES = Regex(r" ?\d\d| ?\d| ?[A-Za-z]+| ?[^\sA-Za-z\d]+|\s+")
 
 
-def byte_level(texts: Iterable[str], size: int, specials: list[str], pieces: Regex | None = None) -> Tokenizer:
+def byte_level(
+    texts: Iterable[str], size: int, specials: list[str | AddedToken], pieces: Regex | None = None
+) -> Tokenizer:
     """A byte-level BPE of `size` tokens; a text's first word is written as if a space came before it."""
     tokenizer = Tokenizer(models.BPE())
     if pieces is None:

@@ -1,26 +1,68 @@
-"""What the decoder of an encoder-decoder reads: a text that is given, or the one that the model writes itself."""
+"""What a model writes itself, greedily: the text of an encoder-decoder's decoder, or what follows a decoder's text."""
 
 from typing import Any
 
 import torch
 
-LONGEST = 64  # tokens that the model may write
+from attnviz.errors import AttnvizError
+from attnviz.models.loading import LoadedModel, explain_out_of_memory
+from attnviz.models.text import check_plain
+
+LONGEST = 64  # tokens that an encoder-decoder may write
 
 
 def decoder_ids(
-    model: Any, inputs: dict[str, list[int]], decoder_text: str | None, read_special: bool = False
+    model: LoadedModel, inputs: dict[str, list[int]], decoder_text: str | None, read_special: bool = False
 ) -> list[int]:
-    """The decoder's input ids, its start token first and without the token that ends the text.
+    """The input ids of an encoder-decoder's decoder, its start token first and without the token that ends the text.
 
-    `model` is a LoadedModel of an encoder-decoder; without a text its greedy output is taken.
+    Without a text its greedy output is taken. Raises AttnvizError for a text that it cannot read.
     """
-    end = model.module.generation_config.eos_token_id
     if decoder_text is None:
-        device = next(model.module.parameters()).device
-        tensors = {name: torch.tensor([values], device=device) for name, values in inputs.items()}
         longest = LONGEST if model.limit is None else min(LONGEST, model.limit - 1)
-        ids = model.module.generate(**tensors, max_new_tokens=longest, do_sample=False, num_beams=1)[0].tolist()
-        return ids[:-1] if len(ids) > 1 and ids[-1] == end else ids
-    split = not read_special
-    labels = model.tokenizer(text_target=decoder_text, split_special_tokens=split, verbose=False)["input_ids"]
-    return model.module.prepare_decoder_input_ids_from_labels(labels=torch.tensor([labels]))[0].tolist()
+        return _greedy(model.module, inputs, longest, _ends(model.module))
+    options = {"split_special_tokens": not read_special, "return_special_tokens_mask": True, "verbose": False}
+    encoding = model.tokenizer(text_target=decoder_text, **options)
+    if not read_special:
+        check_plain(model.tokenizer, encoding["input_ids"], encoding["special_tokens_mask"])
+    labels = torch.tensor([encoding["input_ids"]])
+    return model.module.prepare_decoder_input_ids_from_labels(labels=labels)[0].tolist()
+
+
+def written_ids(model: LoadedModel, inputs: dict[str, list[int]], n_tokens: int) -> list[int]:
+    """The ids of the tokens that a decoder writes after a text, at most `n_tokens`, without the one that ends it.
+
+    A start token ends it too: what follows that is another text.
+
+    Raises AttnvizError for a model that cannot write, or not so much.
+    """
+    if model.module.config.is_encoder_decoder:
+        raise AttnvizError(f"{model.name} writes on its decoder's side, without being asked: leave `write` out.")
+    if model.language_model is None or not model.language_model.can_generate():
+        raise AttnvizError(f"{model.name} cannot write: pick a decoder with a language-model head, or leave it out.")
+    n_read = len(inputs["input_ids"])
+    if model.limit is not None and n_read + n_tokens > model.limit:
+        raise AttnvizError(
+            f"The text has {n_read:,} tokens, and with {n_tokens:,} written after them this model would read more than "
+            f"its {model.limit:,}: let it write at most {model.limit - n_read:,}."
+        )
+    given: dict[str, list[int]] = {name: inputs[name] for name in ("input_ids", "attention_mask") if name in inputs}
+    start = model.tokenizer.bos_token_id
+    ends = _ends(model.language_model) + ([] if start is None else [start])
+    return _greedy(model.language_model, given, n_tokens, ends)[n_read:]
+
+
+def _ends(module: Any) -> list[int]:
+    ends = module.generation_config.eos_token_id
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def _greedy(module: Any, inputs: dict[str, list[int]], n_tokens: int, ends: list[int]) -> list[int]:
+    """What `generate` gives, without the end token that it stopped at."""
+    tensors = {name: torch.tensor([values], device=module.device) for name, values in inputs.items()}
+    options = {"max_new_tokens": n_tokens, "do_sample": False, "num_beams": 1, "eos_token_id": ends or None}
+    try:
+        ids = module.generate(**tensors, **options)[0].tolist()
+    except (RuntimeError, MemoryError) as error:
+        raise explain_out_of_memory(error) or error from error
+    return ids[:-1] if len(ids) > 1 and ids[-1] in ends else ids

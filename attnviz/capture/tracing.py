@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from attnviz.capture.generation import decoder_ids
+from attnviz.capture.generation import decoder_ids, written_ids
 from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
-from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids
+from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids, with_written
 from attnviz.traces import Trace
 
 
@@ -23,17 +23,24 @@ def trace(
     *,
     read_special: bool = False,
     add_special: bool = True,
+    write: int = 0,
 ) -> Trace:
     """One forward pass over a text (or a pair of texts, where the model takes them).
 
     An encoder-decoder reads `decoder_text` on its decoder's side, or without one what it writes itself.
     `add_special` puts the tokenizer's special tokens around the text, such as the start token; `read_special` reads
     typed ones, such as [MASK], as what they stand for, where they would be plain text. A decoder's text always
-    begins with its start token.
+    begins with its start token. With `write`, a model that is a decoder alone writes up to so many tokens after the
+    text, greedily, until it ends it; then the finished text is read in one pass, which shows what each token looked
+    at as it was written, and what the last one looks at.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
     """
+    if write < 0:
+        raise AttnvizError(f"A model cannot write {write} tokens: give 0 or more.")
+    if write and text_pair is not None:
+        raise AttnvizError("A model writes after one text, not after a pair: leave the second one out.")
     read = read_text(model, text, text_pair, read_special=read_special, add_special=add_special)
     two_sided = model.module.config.is_encoder_decoder
     if decoder_text is not None:
@@ -42,6 +49,8 @@ def trace(
         check_text(decoder_text)
     start = time.perf_counter()
     with model.lock:
+        written = written_ids(model, read.inputs, write) if write else []
+        text, read = with_written(model.tokenizer, text, read, written) if written else (text, read)
         inputs = dict(read.inputs)
         if two_sided:
             inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text, read_special)
@@ -71,7 +80,10 @@ def trace(
         route=route,
         read_special=read_special,
         add_special=add_special,
+        written=len(written),
     )
+    if written and traced.kinds != ("decoder",):
+        raise AttnvizError(f"{model.name} looks at later tokens too, so it cannot be shown as it writes: leave it out.")
     for layer in layers:
         queries, keys = traced.sides(layer.kind)
         if (layer.n_queries, layer.v.shape[1]) != (len(queries), len(keys)):

@@ -3,11 +3,12 @@ const DECADES = 4;  // of the logarithmic scale
 
 export default function ({data: bytes, parentElement, setTriggerValue}) {
   const {data, session, signal, find} = opened(parentElement, bytes);
-  const {queries, keys, weight, theme, chosen} = data, ink = inkOf(theme), shares = sharesOf(data);
+  const {queries, keys, weight, theme} = data, ink = inkOf(theme), shares = sharesOf(data);
   const canvas = find('canvas'), readout = find('.readout'), pen = canvas.getContext('2d');
   const listen = (name, act) => canvas.addEventListener(name, act, {signal, passive: false});
   const row = index => Math.max(0, Math.min(queries.length - 1, index));
   const column = index => Math.max(0, Math.min(keys.length - 1, index));
+  const chosen = data.chosen && [row(data.chosen[0]), column(data.chosen[1])];
   const pictures = new Map(), cellSize = () => plot.fit * session.zoom;
   if (session.shape !== `${queries.length} × ${keys.length}`) {
     Object.assign(session, {shape: `${queries.length} × ${keys.length}`, x: 0, y: 0, zoom: 1, cursor: null});
@@ -23,7 +24,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     const fit = Math.floor(fitting * ratio) / ratio || fitting;  // whole device pixels, where there are enough
     plot = {ratio, font, left, top, fit, width: fit * keys.length, height: fit * queries.length};
     find('.legend').style.maxWidth = `${left + plot.width}px`;
-    canvas.style.height = `${Math.ceil(top + plot.height) + 2}px`;
+    canvas.style.height = `${Math.ceil(top + plot.height) + 6}px`;
     Object.assign(canvas, {width: canvas.clientWidth * ratio, height: canvas.clientHeight * ratio});
     draw();
   }
@@ -45,17 +46,19 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     pen.drawImage(picture, 0, 0, picture.width * pooled * cell, picture.height * pooled * cell);
     if (cell >= 8) drawGaps(cell);
     if (chosen) frame(chosen, theme.alarm, cell);
-    const lit = hovered ?? session.cursor ?? chosen;
     if (session.cursor) frame(session.cursor, theme.accent, cell);
     pen.restore();
-    drawLabels(queries, session.y, height / cell, lit?.[0], at => pen.translate(left - 6, top + at * cell), 'right');
+    const lit = hovered ?? session.cursor ?? chosen;
+    Object.assign(pen, {textAlign: 'right', textBaseline: 'middle'});
+    drawLabels(queries, session.y, height / cell, lit?.[0], at => pen.translate(left - 6, top + at * cell));
+    pen.textAlign = 'left';
     drawLabels(keys, session.x, width / cell, lit?.[1], at => {
       pen.translate(left + at * cell, top - 6);
       pen.rotate(-Math.PI / 3);
-    }, 'left');
+    });
     readout.textContent = lit
       ? `${isolated(queries[lit[0]])} → ${isolated(keys[lit[1]])}: ${weight(...lit).toFixed(4)}`
-      : 'Point at a cell for its weight. Drag to pan; Ctrl + wheel, + or − to zoom; double-click for all.';
+      : 'Point at a cell for its weight. Drag to pan; pinch, Ctrl + wheel, + or − to zoom; double-click for all.';
   }
 
   /** The matrix a pixel a cell; with `pooled` > 1 the largest of so many cells a side, so that none is lost. */
@@ -88,7 +91,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   }
 
   /** As many labels of one axis as there is room for, and always the lit one. */
-  function drawLabels(tokens, first, count, lit, moveTo, align) {
+  function drawLabels(tokens, first, count, lit, moveTo) {
     const every = Math.ceil(LINE / cellSize());
     for (let i = Math.ceil(first - 0.5); i < Math.min(tokens.length, first + count - 0.4); i++) {
       if (i !== lit && (i % every || Math.abs(i - lit) < every)) continue;
@@ -96,7 +99,6 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
       moveTo(i + 0.5 - first);
       pen.font = `${i === lit ? '600 ' : ''}12px ${plot.font}`;
       pen.fillStyle = i === lit ? theme.text : theme.faint;
-      Object.assign(pen, {textAlign: align, textBaseline: 'middle'});
       pen.fillText(shortened(tokens[i]), 0, 0);
       pen.restore();
     }
@@ -124,7 +126,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   }
 
   const reset = () => { Object.assign(session, {x: 0, y: 0, zoom: 1}); draw(); };
-  const choose = cell => setTriggerValue('choice', cell);
+  const choose = () => setTriggerValue('choice', session.cursor);
 
   function moveCursor(down, right) {
     const i = row(session.cursor[0] + down), j = column(session.cursor[1] + right), cell = cellSize();
@@ -140,7 +142,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     ArrowLeft: () => moveCursor(0, -1), PageDown: () => moveCursor(10, 0), PageUp: () => moveCursor(-10, 0),
     Home: () => moveCursor(0, -Infinity), End: () => moveCursor(0, Infinity), '0': reset, Escape: reset,
     '+': () => zoomAtCursor(1.5), '=': () => zoomAtCursor(1.5), '-': () => zoomAtCursor(1 / 1.5),
-    Enter: () => choose(session.cursor), ' ': () => choose(session.cursor),
+    Enter: choose, ' ': choose,
   };
   listen('keydown', event => {
     if (!pressed[event.key] || event.ctrlKey || event.metaKey) return;
@@ -161,10 +163,9 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   gestures(canvas, listen, {
     hover: point => { hovered = point && cellAt(point); draw(); },
     tap: point => {
-      const cell = cellAt(point);
-      if (!cell) return;
-      session.cursor = cell;
-      choose(cell);
+      if (!cellAt(point)) return;
+      session.cursor = cellAt(point);
+      choose();
     },
     move: (before, after) => {
       zoom(after.spread / before.spread, before.x - plot.left, before.y - plot.top);
@@ -180,42 +181,9 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   highest.textContent = data.scale === 'row' ? 'the row’s largest' : String(data.top);
   canvas.setAttribute('aria-label', `Attention weights, ${queries.length} queries down and ${keys.length} keys across. `
     + 'Arrow keys move from cell to cell, Enter chooses one, + and − zoom, 0 shows all.');
-  const watcher = new ResizeObserver(measure);
-  watcher.observe(canvas.parentElement);
-  signal.addEventListener('abort', () => watcher.disconnect());
+  whenResized(readout, signal, measure);
   measure();
   return () => session.ended.abort();
-}
-
-/** Mouse and fingers: hover, a tap, one that drags, two that pinch. */
-function gestures(canvas, listen, {hover, tap, move}) {
-  const down = new Map();  // points, since an event kept beyond its time has another target and so other offsets
-  const pointOf = ({offsetX: x, offsetY: y}) => ({x, y});
-  let start = null, dragged = false;
-  const together = () => {
-    const [a, b = a] = down.values();
-    return {x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.hypot(a.x - b.x, a.y - b.y) || 1};
-  };
-  listen('pointerdown', event => {
-    canvas.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, pointOf(event));
-    start = together();
-    dragged = down.size > 1;
-  });
-  listen('pointermove', event => {
-    if (!down.has(event.pointerId)) return hover(pointOf(event));
-    const before = together();
-    down.set(event.pointerId, pointOf(event));
-    const after = together();
-    dragged ||= Math.hypot(after.x - start.x, after.y - start.y) > 4;
-    if (dragged) move(before, after);
-  });
-  listen('pointerup', event => {
-    down.delete(event.pointerId);
-    if (!dragged) tap(pointOf(event));
-  });
-  listen('pointercancel', event => down.delete(event.pointerId));
-  listen('pointerleave', () => hover(null));
 }
 
 /** How much of the ink each cell gets, row by row. */

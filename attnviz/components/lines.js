@@ -1,10 +1,11 @@
 const FLOOR = 0.02;  // thinner lines would only be grey
-const ROW = 24;      // pixels, as in views.css
+const ROW = 24, TALLEST = 480;  // pixels; a row as in views.css
 
 export default function ({data: bytes, parentElement, setTriggerValue}) {
   const {data, session, signal, find} = opened(parentElement, bytes);
   const {queries, keys, weight, top} = data, ink = inkOf(data.theme);
   const control = find('.control'), canvas = find('canvas'), readout = find('.readout');
+  const height = Math.min(TALLEST, ROW * Math.max(queries.length, keys.length));
   const least = Math.max(data.threshold, FLOOR), links = linksOf(data, least), tokens = {};
   for (const [side, texts] of [['query', queries], ['key', keys]]) {
     tokens[side] = texts.map((text, index) => tokenElement(text, {side, index}, `${side}-${index}`));
@@ -12,10 +13,13 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   }
   const at = (side, index) => tokens[side][Math.max(0, Math.min(index, tokens[side].length - 1))].place;
   const chosen = data.chosen && at(...data.chosen);
-  if (chosen) tokens[chosen.side][chosen.index].classList.add('chosen');
+  if (chosen) tokens[chosen.side][chosen.index].setAttribute('aria-selected', 'true');
   if (session.active) session.active = at(session.active.side, session.active.index);
+  control.style.maxHeight = canvas.style.height = `${height}px`;
   control.setAttribute('aria-label', `${queries.length} tokens and the ${keys.length} tokens they look at. `
     + 'Arrow keys move between tokens and sides, Enter chooses, Escape shows all lines.');
+  find('.whose').replaceChildren(...(data.heads ?? []).map(([name, colour]) =>
+    Object.assign(document.createElement('span'), {textContent: `— ${name}`, style: `color: ${colour}`})));
   let shown = null;
 
   function step(place, pressed) {
@@ -50,21 +54,20 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
       paint(token, value / top, ink);
     });
     if (!control.matches(':focus')) return;
-    const above = index * ROW, below = above + ROW - control.clientHeight;
+    const above = index * ROW, below = above + ROW - height;
     control.scrollTop = Math.max(below, Math.min(control.scrollTop, above));
   }
 
   function draw() {
-    const ratio = devicePixelRatio, width = canvas.clientWidth, height = control.clientHeight;
+    const ratio = devicePixelRatio, width = canvas.clientWidth;
     const pen = canvas.getContext('2d'), middle = index => (index + 0.5) * ROW - control.scrollTop;
     Object.assign(canvas, {width: width * ratio, height: height * ratio});
-    canvas.style.height = `${height}px`;
     pen.scale(ratio, ratio);
-    pen.strokeStyle = data.theme.accent;
     for (const [i, j, value] of links) {
       const left = middle(i), right = middle(j);
       if (shown && shown.index !== (shown.side === 'query' ? i : j)) continue;
       if (Math.max(left, right) < 0 || Math.min(left, right) > height) continue;
+      pen.strokeStyle = data.heads ? data.heads[data.extra(i, j)][1] : data.theme.accent;
       pen.globalAlpha = Math.min(1, (shown ? 0.25 : 0.06) + value / top);
       pen.lineWidth = 0.75 + 2.5 * value / top;
       pen.beginPath();
@@ -75,9 +78,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   }
 
   control.addEventListener('scroll', draw, {signal});
-  const watcher = new ResizeObserver(draw);
-  watcher.observe(control);
-  signal.addEventListener('abort', () => watcher.disconnect());
+  whenResized(control, signal, draw);
   pickable(control, {session, signal, chosen, step, show,
                      choose: ({side, index}) => setTriggerValue('choice', [side, index])});
   return () => session.ended.abort();

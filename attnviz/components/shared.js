@@ -11,12 +11,19 @@ function opened(parentElement, bytes) {
   return {data, session, signal: session.ended.signal, find: selector => root.querySelector(selector)};
 }
 
-/** A JSON header with its length before it, then one 16-bit level a weight, row by row. */
+function whenResized(element, signal, act) {
+  const watcher = new ResizeObserver(act);
+  watcher.observe(element);
+  signal.addEventListener('abort', () => watcher.disconnect());
+}
+
+/** A JSON header with its length before it, one 16-bit level a weight, row by row, and what else a view is sent. */
 function unpacked(bytes) {
   const start = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, start)));
-  const levels = new Uint16Array(bytes.slice(start).buffer), columns = header.keys.length;
-  return {...header, weight: (i, j) => levels[i * columns + j] * header.step};
+  const columns = header.keys.length, end = start + 2 * header.queries.length * columns;
+  const levels = new Uint16Array(bytes.slice(start, end).buffer), rest = bytes.subarray(end);
+  return {...header, weight: (i, j) => levels[i * columns + j] * header.step, extra: (i, j) => rest[i * columns + j]};
 }
 
 /** From a share of all the ink, 0 to 1, to [red, green, blue]. */

@@ -7,11 +7,12 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   const painted = same ? own : texts[far].map((text, index) => tokenElement(text, null, `far-${index}`));
   setInLines(control, own, glue[side]);
   setInLines(other, same ? [] : painted, glue[far]);
-  if (!same) Object.assign(control.dataset, {caption: from ? 'From (queries)' : 'To (keys)'});
-  if (!same) Object.assign(other.dataset, {caption: from ? 'To (keys)' : 'From (queries)'});
+  const captions = {query: 'From (queries)', key: 'To (keys)'};
+  control.dataset.caption = same ? '' : captions[side];
+  other.dataset.caption = same ? '' : captions[far];
   const at = index => own[Math.max(0, Math.min(index, own.length - 1))].place;
   const chosen = data.chosen && data.chosen[0] === side ? at(data.chosen[1]) : null;
-  if (chosen) own[chosen.index].classList.add('chosen');
+  if (chosen) own[chosen.index].setAttribute('aria-selected', 'true');
   if (session.active) session.active = at(session.active.index);
   control.setAttribute('aria-label', `The text, ${own.length} tokens. Arrow keys move from token to token and show `
     + `${from ? 'where it looks' : 'who looks at it'}, Enter chooses.`);

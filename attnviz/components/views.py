@@ -12,12 +12,17 @@ import streamlit as st
 from attnviz.figures.theme import STOPS, THEMES, visible
 
 HERE = Path(__file__).parent
+# Okabe & Ito (2008), told apart by colour-blind eyes; without black and yellow, which one of the themes would hide.
+HEAD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LEVELS = 65_535  # of a weight's two bytes
 
 
-def _component(name: str, html: str) -> Any:
-    """Registered once, when this module is imported; a script run that does not know it yet is told by Streamlit."""
-    script = "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", name))
+def _component(name: str, html: str, *parts: str) -> Any:
+    """Registered once, when this module is imported; Streamlit itself tells it to later runtimes.
+
+    A component is one script without imports: what the views share, its other parts, and its own file.
+    """
+    script = "".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("shared", *parts, name))
     style = (HERE / "views.css").read_text(encoding="utf-8")
     return st.components.v2.component(f"attnviz.{name}", html=html, css=style, js=script)
 
@@ -25,19 +30,33 @@ def _component(name: str, html: str) -> Any:
 _READOUT = '<p class="readout" aria-live="polite"></p>'
 _LINES = _component(
     "lines",
-    '<div class="view lines"><p class="heads"><span>From (queries)</span><span>To (keys)</span></p>'
-    '<div class="control" role="listbox" tabindex="0"><div class="side query" role="group" aria-label="From"></div>'
-    f'<canvas></canvas><div class="side key" role="group" aria-label="To"></div></div>{_READOUT}</div>',
+    f"""<div class="view lines">
+    <p class="heads"><span>From (queries)</span><span>To (keys)</span></p>
+    <div class="control" role="listbox" tabindex="0">
+        <div class="side query" role="group" aria-label="From"></div>
+        <canvas aria-hidden="true"></canvas>
+        <div class="side key" role="group" aria-label="To"></div>
+    </div>
+    <p class="whose"></p>
+    {_READOUT}
+    </div>""",
 )
 _STRIP = _component(
     "strip",
-    '<div class="view strip"><div class="control" role="listbox" tabindex="0"></div>'
-    f'<p class="other" dir="auto"></p>{_READOUT}</div>',
+    f"""<div class="view strip">
+    <div class="control" role="listbox" tabindex="0" dir="auto"></div>
+    <p class="other" dir="auto"></p>
+    {_READOUT}
+    </div>""",
 )
 _CANVAS_MAP = _component(
     "canvas_map",
-    '<div class="view map"><p class="legend"><span></span><i></i><span></span></p>'
-    f'<canvas class="control" role="application" tabindex="0"></canvas>{_READOUT}</div>',
+    f"""<div class="view map">
+    <p class="legend"><span></span><i></i><span></span></p>
+    <canvas class="control" role="application" tabindex="0"></canvas>
+    {_READOUT}
+    </div>""",
+    "gestures",
 )
 
 
@@ -52,14 +71,21 @@ def lines(
     top_k: int | None = None,
     chosen: tuple[str, int] | None = None,
     on_choose: Callable[[str, int], None] | None = None,
+    strongest: np.ndarray | None = None,
+    heads: Sequence[str] = (),
 ) -> tuple[str, int] | None:
     """Two columns of tokens and a line for each of the weights [queries, keys], as strong as the weight.
 
     Drawn are weights of at least `threshold`, and of each query at most the `top_k` largest; below 0.02 none is, and
-    the view says so. A token is chosen as ("query", index) or ("key", index).
+    the view says so. A token is chosen as ("query", index) or ("key", index). Where the weights are the largest of
+    several `heads`, `strongest` [queries, keys] says by its number whose each is, and a line takes that head's colour.
     """
-    settings = {"threshold": threshold, "topK": top_k, "chosen": chosen}
-    return _mounted(_LINES, key, _packed(weights, queries, keys, theme, **settings), on_choose)
+    coloured = {"heads": [(name, HEAD_COLOURS[i % len(HEAD_COLOURS)]) for i, name in enumerate(heads)]}
+    settings = {"threshold": threshold, "topK": top_k, "chosen": chosen} | (coloured if strongest is not None else {})
+    data = _packed(weights, queries, keys, theme, **settings)
+    if strongest is not None:
+        data += strongest.astype(np.uint8).tobytes()
+    return _mounted(_LINES, key, data, on_choose)
 
 
 def strip(
@@ -125,7 +151,7 @@ def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], th
         "step": top / LEVELS,
         "top": top,
     }
-    text = json.dumps(header | settings).encode()
+    text = json.dumps(header | settings, default=int).encode()  # a chosen index may be NumPy's
     levels = np.rint(finite.clip(0, top) * (LEVELS / top)).astype("<u2")
     return len(text).to_bytes(4, "little") + text + levels.tobytes()
 

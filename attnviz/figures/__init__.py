@@ -4,7 +4,16 @@ from attnviz.figures.cell import cell_story
 from attnviz.figures.certificate import certificate_grid, errors_by_route
 from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
 from attnviz.figures.exercises import small_map, within_reach
-from attnviz.figures.heads import CLICKABLE, all_heads, heatmap, measured_heads, thumbnails, weight_map
+from attnviz.figures.heads import (
+    CLICKABLE,
+    all_heads,
+    heatmap,
+    measured_heads,
+    pool,
+    thumbnail_cells,
+    thumbnails,
+    weight_map,
+)
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
 from attnviz.figures.patterns import row_of_every_head, rows_beside
@@ -29,12 +38,14 @@ __all__ = [
     "over_direction",
     "over_temperature",
     "over_width",
+    "pool",
     "queries_and_keys",
     "row_of_every_head",
     "rows_beside",
     "shares",
     "signed_matrix",
     "small_map",
+    "thumbnail_cells",
     "thumbnails",
     "training_curves",
     "two_rows",

@@ -12,11 +12,13 @@ from attnviz.traces import Trace
 
 CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow
 THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 255 is all slashes, which JSON escapes
 GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
 SCALES = ("linear", "log", "row")
+INK = {"row": "of the row's largest", "signed": "difference"}  # what it stands for where it is not the weight
 FAINTEST = 1e-4  # where a logarithmic scale begins
 
 
@@ -44,7 +46,8 @@ def weight_map(
 ) -> go.Figure:
     """weights [queries, keys] as a heatmap, the number in the hover always the weight itself.
 
-    `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, or "row", each row from 0 to its own largest.
+    `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
+    differences, "signed", orange from -`top` to blue at `top`.
     With a `cell` (row, column) that cell is framed, and, up to CLICKABLE cells a side, every cell carries a marker
     whose customdata is [row, column, weight], so that a click can be told apart.
     """
@@ -52,15 +55,15 @@ def weight_map(
     above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
     clickable = cell is not None and max(weights.shape) <= CLICKABLE
     values, low, high, ticks = scaled(weights, scale, top)
+    ink = THEMES[theme].signed_scale() if scale == "signed" else THEMES[theme].ink_scale()
     gap = 1 if max(weights.shape) <= 64 else 0
     exact = {} if scale == "linear" else {"customdata": weights.astype(np.float32)}
     figure = go.Figure(
         go.Heatmap(
-            z=values.astype(np.float32), zmin=low, zmax=high, colorscale=THEMES[theme].ink_scale(), xgap=gap, ygap=gap,
+            z=values.astype(np.float32), zmin=low, zmax=high, colorscale=ink, xgap=gap, ygap=gap,
             hovertemplate=f"%{{y}} → %{{x}}: %{{{'customdata' if exact else 'z'}:.4f}}<extra></extra>",
             hoverinfo="skip" if clickable else None,
-            colorbar={"title": {"text": {"row": "of the row's largest"}.get(scale, "weight"), "side": "top",
-                                "font": {"size": 12}},
+            colorbar={"title": {"text": INK.get(scale, "weight"), "side": "top", "font": {"size": 12}},
                       "tickfont": {"size": 11}, "orientation": "h", "thickness": 8, "len": 120, "lenmode": "pixels",
                       "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top",
                       "ypad": 2, "tickvals": list(ticks), "ticktext": list(ticks.values())},
@@ -103,12 +106,21 @@ def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, flo
         largest = weights.max(axis=-1, keepdims=True)
         shares = np.divide(weights, largest, out=np.zeros_like(weights, dtype=float), where=largest > 0)
         return shares, 0, 1, {0: "0", 0.5: "½", 1: "1"}
+    if scale == "signed":
+        return weights, -top, top, {-top: f"{-top:.2g}", 0: "0", top: f"{top:.2g}"}
     return weights, 0, top, {0: "0", top / 2: f"{top / 2:g}", top: f"{top:g}"}
 
 
-def thumbnails(trace: Trace, kind: str | None = None, cells: int = THUMBNAIL_CELLS) -> list[np.ndarray]:
+def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> list[np.ndarray]:
     """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
-    return [_pooled(layer.attention().weights, cells) for layer in trace.of_kind(kind)]
+    layers = trace.of_kind(kind)
+    cells = thumbnail_cells(sum(layer.n_heads for layer in layers)) if cells is None else cells
+    return [pool(layer.attention().weights, cells) for layer in layers]
+
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
 
 
 def all_heads(
@@ -220,7 +232,7 @@ def measured_heads(
     )
 
 
-def _pooled(weights: np.ndarray, cells: int) -> np.ndarray:
+def pool(weights: np.ndarray, cells: int) -> np.ndarray:
     """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
     n_queries, n_keys = weights.shape[1:]
     size = max(n_queries, n_keys)

@@ -33,6 +33,7 @@ VOCABULARIES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+HEADED = (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM)
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 transformers.logging.set_verbosity_error()
@@ -155,15 +156,15 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
 def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint: str | None) -> tuple[Any, Any]:
     """The module that is looked into, and the one that predicts with it: the same, one around it, or None."""
     loader = _loader(config)
-    whole, missing = _load(loader, folder, name, config, device, checkpoint)
-    module, language_model = whole, whole if config.is_encoder_decoder else None
-    if loader in (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM):
+    module, missing = _load(loader, folder, name, config, device, checkpoint)
+    language_model = module if config.is_encoder_decoder else None
+    if loader in HEADED:
+        whole, prefix = module, f"{module.base_model_prefix}."
         module = whole.base_model
-        prefix = f"{whole.base_model_prefix}."
-        language_model = whole if all(key.startswith(prefix) for key in missing) else None
-        missing = [key.removeprefix(prefix) for key in missing if key.startswith(prefix)]
-        if type(module).__name__ != MODEL_MAPPING_NAMES.get(config.model_type):
-            language_model = None
+        if type(module).__name__ == MODEL_MAPPING_NAMES.get(config.model_type):
+            language_model = whole if all(key.startswith(prefix) for key in missing) else None
+            missing = [key.removeprefix(prefix) for key in missing if key.startswith(prefix)]
+        else:  # its head is not around the model that is meant: go without
             module, missing = _load(transformers.AutoModel, folder, name, config, device, checkpoint)
     missing = [key for key in missing if "pooler" not in key]
     if missing:

@@ -3,6 +3,7 @@
 import unicodedata
 from bisect import bisect
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import regex
@@ -14,6 +15,7 @@ WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+(?:['’][\w--\p{Han}]+)*|(?!\s)\X"
 VISIBLE = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\t": "⇥", "\n": "⏎", "\x7f": "␡"}
 SPACES = "▁Ġ"  # how SentencePiece and byte-level tokenizers spell a space
 JOINERS = "\u200c\u200d"
+PARTIAL = "\ufffd"  # what bytes decode to that are no character yet
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,37 @@ def tokenize(
                 f"This model's tokenizer finds nothing to read in {in_one_line(repr(given))}: try words."
             )
     if not read_special:
-        _check_plain(tokenizer, encoding["input_ids"], segments)
+        check_plain(tokenizer, encoding["input_ids"], special)
     if limit is not None and len(special) > limit:
         raise AttnvizError(
             f"The text has {len(special):,} tokens and this model reads at most {limit:,}: shorten it by about "
             f"{100 - 100 * limit // len(special)} %."
         )
-    inputs = {name: list(values) for name, values in encoding.items()}
+    return _described(tokenizer, texts, {name: list(values) for name, values in encoding.items()}, offsets, segments)
+
+
+def with_written(tokenizer: Any, text: str, read: TokenizedText, ids: list[int]) -> tuple[str, TokenizedText]:
+    """A text, and how it was read, with the tokens after it that a model wrote."""
+    whole = [*read.inputs["input_ids"], *ids]
+    first = len(whole) - len(ids)
+    spelt = [tokenizer.decode(whole[:n], clean_up_tokenization_spaces=False) for n in range(first, len(whole) + 1)]
+    known = [len(spelt[0]), *(len(one.rstrip(PARTIAL)) for one in spelt[1:-1]), len(spelt[-1])]
+    ends = [end + len(text) - known[0] for end in accumulate(known, max)]
+    offsets = [(start, next((end for end in ends if end > start), start)) for start in ends[:-1]]
+    inputs = {name: values + values[-1:] * len(ids) for name, values in read.inputs.items()} | {"input_ids": whole}
+    finished = text + spelt[-1][known[0] :]
+    segments = read.segments + (0,) * len(ids)
+    return finished, _described(tokenizer, [finished], inputs, [*read.offsets, *offsets], segments)
+
+
+def _described(
+    tokenizer: Any,
+    texts: list[str],
+    inputs: dict[str, list[int]],
+    offsets: list[tuple[int, int]],
+    segments: tuple[int | None, ...],
+) -> TokenizedText:
+    """What is known of each token from its place in the text."""
     pieces = tuple(tokenizer.convert_ids_to_tokens(inputs["input_ids"]))
     starts = [[match.start() for match in WORD.finditer(given)] for given in texts]
     tokens: list[str] = []
@@ -123,12 +149,12 @@ def check_text(text: str) -> None:
         raise AttnvizError(f"Character {error.start + 1} of the text is not Unicode: type or paste it again.") from None
 
 
-def _check_plain(tokenizer: Any, ids: list[int], segments: tuple[int | None, ...]) -> None:
-    """Raises AttnvizError where a special token was read from the text: some vocabularies spell it in no other way."""
+def check_plain(tokenizer: Any, ids: list[int], added: list[bool]) -> None:
+    """Raises AttnvizError for a special token that was not added but read: some vocabularies spell it no other way."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    found = [token_id for token_id, segment in zip(ids, segments) if segment is not None and token_id in special]
-    if found:
-        piece = in_one_line(tokenizer.convert_ids_to_tokens(found[0]))
+    read = [token_id for token_id, is_added in zip(ids, added) if token_id in special and not is_added]
+    if read:
+        piece = in_one_line(tokenizer.convert_ids_to_tokens(read[0]))
         raise AttnvizError(
             f"This model's tokenizer reads '{piece}' as its special token, even as plain text: take it out of the "
             "text, or have special tokens read."

@@ -13,9 +13,9 @@ CHECKED_ON = ("text", "sentences")
 STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
 VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
-PARTS = ("all", "a-b", "b-a")
+PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
-BEYOND = ("", "value", "rollout", "flow")
+BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip
@@ -41,9 +41,14 @@ class View:
     decoder_text: str = ""
     read_special: bool = False
     add_special: bool = True
+    write: int = 0
     kind: str = ""
     layer: int = 0
     head: int = 0
+    model_b: str = ""
+    text_b: str = ""
+    layer_b: int = 0
+    head_b: int = 1
     query: int = 99_999
     key: int = 99_999
     measure: str = ""

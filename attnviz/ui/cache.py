@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 
 from attnviz import figures
+from attnviz.aids import Aids, aided
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import measure_heads
+from attnviz.reading import every_head, measure_heads
 from attnviz.traces import Trace
 
 
@@ -49,9 +50,13 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
-def thumbnails_of(trace: Trace, kind: str) -> list[np.ndarray]:
-    """The small pictures of all heads of one kind."""
-    return figures.thumbnails(trace, kind)
+def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> list[np.ndarray]:
+    """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
+    layers = trace.of_kind(kind)
+    cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    return [
+        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, aids).weights, cells) for layer in layers
+    ]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)

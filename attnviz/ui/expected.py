@@ -5,9 +5,26 @@ import streamlit as st
 
 from attnviz.traces import Trace
 from attnviz.ui import cache
+from attnviz.ui.address import View
 from attnviz.ui.messages import plain
+from attnviz.ui.state import choose, current
 
 MOST = 3  # masks shown
+
+
+def step_through_written(trace: Trace) -> None:
+    """The tokens that the model wrote itself, one after the other: where it looked while it wrote each."""
+    if not trace.written:
+        return
+    first = len(trace.tokens) - trace.written
+    st.session_state.pick_written = min(max(current().query + 1, first), len(trace.tokens) - 1)
+    st.select_slider(
+        "Where it looked while it wrote",
+        range(first, len(trace.tokens)),
+        key="pick_written",
+        format_func=lambda position: f"{trace.tokens[position]} · {position}",
+        on_change=lambda: choose(query=st.session_state.pick_written - 1, key=View().key),
+    )
 
 
 def show_predictions(trace: Trace) -> None:

@@ -10,6 +10,8 @@ from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
+MOST_WRITTEN = 64  # tokens
+
 
 def model() -> None:
     """A model that is here, or any other by folder or hub id."""
@@ -34,7 +36,7 @@ def model() -> None:
 def text() -> None:
     """The reader's sentence, and what else some models read."""
     chosen_by(st.text_area, "text", "Sentence", current().text, height=110)
-    on_screen("pair", "decoder_text", "read_special", "add_special")
+    on_screen("pair", "decoder_text", "read_special", "add_special", "write")
     with st.expander("More to read", icon=":material/tune:"):
         chosen_by(
             st.text_input, "pair", "Second sentence", current().pair, help="For encoders that read pairs, such as BERT."
@@ -51,6 +53,10 @@ def text() -> None:
             st.toggle, "add_special", "Add the model's own special tokens", current().add_special,
             help="Such as the start token, which most models were trained with.",
         )  # fmt: skip
+        chosen_by(
+            st.number_input, "write", "Tokens for a decoder to write", min(current().write, MOST_WRITTEN),
+            min_value=0, max_value=MOST_WRITTEN, step=1, help="The model goes on by itself, always with its likeliest.",
+        )  # fmt: skip
 
 
 def current_trace() -> Trace:
@@ -65,6 +71,7 @@ def current_trace() -> Trace:
             decoder_text=current().decoder_text or None,
             read_special=current().read_special,
             add_special=current().add_special,
+            write=min(current().write, MOST_WRITTEN),
         )
     except AttnvizError as error:
         show_error(error)

@@ -31,6 +31,7 @@ def tell(
     st.markdown(
         f"From **{plain(queries[i])}** to **{plain(keys[j])}**: {score}; "
         f"its share of the row is the weight **{stages.weights[i, j]:.4f}**."
+        + (f" The sink takes {stages.sink_share[i]:.4f} of this row." if stages.sink_share[i] > 0 else "")
     )
     beginning = "The score is a sum over dimensions; softmax" if known else "The score: softmax"
     st.caption(

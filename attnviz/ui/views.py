@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -31,16 +32,20 @@ def show(
 
 
 def heatmap(found: Reading, cell: tuple[int, int] | None, title: str, key: str, on_select=None) -> None:
-    """The reading as Plotly draws it."""
-    largest = float(found.weights.max())  # of lengths and flows, which may exceed one
+    """The reading as Plotly draws it; numbers below zero get a scale with two sides."""
     interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
+    signed = bool(np.nanmin(found.weights) < 0)
+    largest = float(np.nanmax(np.abs(found.weights)))
+    top = largest if signed or largest > 1.001 else current().top  # lengths, flows and scores go beyond one
     st.plotly_chart(
-        figures.weight_map(found.weights, found.queries, found.keys, title=title, scale=current().scale,
-                           top=max(current().top, largest if largest > 1.001 else 0), cell=cell, theme=theme()),
+        figures.weight_map(
+            found.weights, found.queries, found.keys, title=title, scale="signed" if signed else current().scale,
+            top=top, cell=cell, theme=theme(),
+        ),
         key=key,
         theme=None,
         config={"displayModeBar": False},
-        alt=f"{title}: weights of {len(found.rows)} rows over {len(found.columns)} columns: "
+        alt=f"{title}: {len(found.rows)} rows over {len(found.columns)} columns, the largest: "
         + "; ".join(f"{a} to {b} {weight:.2f}" for a, b, weight, *_ in strongest(found, 5)),
         **interactive,
     )  # fmt: skip
@@ -72,6 +77,8 @@ def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell
     components.lines(
         found.weights, found.queries, found.keys, key="lines", theme=theme(), threshold=current().threshold,
         top_k=current().top_k or None, chosen=None if cell is None else ("query", cell[0]),
+        strongest=found.strongest,
+        heads=found.heads,
         on_choose=lambda side, place: choose_cell(*_with(cell, side, place)),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ import streamlit as st
 from attnviz.components import canvas_map, lines, strip
 
 wanted, n = st.query_params["view"], int(st.query_params.get("n", 0))
-tokens = [f"word{{i}}" for i in range(n)] or {TOKENS!r}
+tokens = [f"word{{i}}" for i in range(n)] or {TOKENS!r}[int(st.query_params.get("from", 0)) :]
 n = len(tokens)
 weights = np.tril(np.random.default_rng(0).random((n, n)) ** 20 + 1e-9)
 weights /= weights.sum(axis=1, keepdims=True)
@@ -137,7 +137,7 @@ def test_lines_by_keyboard(address, page):
     assert page.locator(f"#{active}").get_attribute("aria-label") == page.locator(".readout").text_content()
     press(page, "Enter")
     page.get_by_text("returned ('key', 1), told ('key', 1)").wait_for()
-    assert page.locator(".token.chosen").text_content() == "sm"
+    assert page.locator(".token[aria-selected]").text_content() == "sm"
     press(page, "ArrowLeft", "End")
     assert readout(page).startswith("⇥ → "), "focus was lost when the script ran again"
     press(page, "Escape")
@@ -175,6 +175,15 @@ def test_strip_reads_as_the_text_it_is(address, page):
     assert text.strip() == f"she smiled {HOSTILE} 👩‍🚀 مرحبا بالعالم 你 好 ⇥"
     right, left = (page.locator(".token", has_text=word).bounding_box() for word in ("مرحبا", "بالعالم"))
     assert left["x"] < right["x"], "two Arabic words in a row read from right to left"
+
+
+def test_strip_of_an_arabic_text_runs_and_is_walked_from_right_to_left(address, page):
+    open_view(page, address, f"strip&from={TOKENS.index('مرحبا')}")
+    boxes = [token.bounding_box() for token in page.locator(".token").all()[:3]]
+    assert boxes[0]["x"] > boxes[1]["x"] > boxes[2]["x"]
+    tab_into(page)
+    press(page, "ArrowLeft")
+    assert readout(page).startswith("بالعالم → ")
 
 
 def test_canvas_map_by_keyboard(address, page):

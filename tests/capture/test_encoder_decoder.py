@@ -118,3 +118,11 @@ def test_a_decoder_text_needs_a_decoder_and_must_fit(two_sided, tiny_model):
     if two_sided.limit is not None and two_sided.limit < 1000:
         with pytest.raises(AttnvizError, match="longer than"):
             trace(two_sided, TEXT, decoder_text="x" * 500)
+
+
+def test_a_typed_special_token_is_plain_text_on_the_decoders_side_too(two_sided):
+    """A `</s>` that was typed would end the text for the decoder, and nobody would see why."""
+    end = two_sided.tokenizer.eos_token_id
+    for read_special in (False, True):
+        traced = trace(two_sided, TEXT, decoder_text="a</s>b", read_special=read_special)
+        assert (end in traced.inputs["decoder_input_ids"][2:]) == read_special

@@ -85,9 +85,9 @@ def test_a_batch_finds_the_same(architecture):
             np.testing.assert_array_equal(layer.output_projection, expected.output_projection)
 
 
-@pytest.mark.parametrize("architecture", ["qwen3_next"])
-def test_a_gated_output_has_none(architecture):
-    """Between its attention and its projection stands a gate: without it the parts would not add up to anything."""
+@pytest.mark.parametrize("architecture", ["qwen3_next", "bitnet"])
+def test_a_gated_or_normed_output_has_none(architecture):
+    """Between attention and projection stands a gate or a norm: without it the parts would not add up to anything."""
     module = zoo.build(architecture)
     _, texts = capture_batch(module, zoo.batch(module, padded=False))
     assert [layer.output_projection for layer in texts[0]] == [None] * len(texts[0])

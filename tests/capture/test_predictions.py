@@ -66,7 +66,7 @@ def test_a_masked_model_predicts_each_mask():
     model = load_model("tiny-bert")
     traced = trace(model, "The [MASK] sat on the [MASK].", read_special=True)
     masks = [i for i, token in enumerate(traced.tokens) if token == "[MASK]"]
-    assert len(masks) == 2
+    assert len(masks) == 2 and traced.tokens[masks[0] - 1] == "The", "a space of its own stands before the mask"
     check(model, transformers.AutoModelForMaskedLM, BUNDLED / "tiny-bert", traced, masks)
     assert predictions(model, trace(model, "The [MASK] sat.")) == [], "a typed mask is plain text"
 

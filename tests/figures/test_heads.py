@@ -124,3 +124,12 @@ def test_a_cross_attention_grid_keeps_the_shape_of_each_side():
     layers = tuple(replace(layer, kind="cross", q=layer.q[:, :3], mask=None) for layer in square.layers)
     mosaic = np.asarray(figures.all_heads(replace(square, layers=layers, decoder_tokens=("x", "y", "z"))).data[0].z)
     assert mosaic.shape == (3 + 1 + 3, 4 + 1 + 4)
+
+
+def test_a_grid_of_3072_heads_stays_light():
+    """48 layers of 64 heads must open in a browser, not only 12 of 12."""
+    cells = figures.thumbnail_cells(48 * 64)
+    pooled = [np.random.default_rng(layer).random((64, cells, cells)) for layer in range(48)]
+    figure = figures.all_heads(None, pooled=pooled, chosen=(47, 63))
+    assert len(figure.to_json()) < 1_500_000
+    assert len(figure.data[1].customdata) == 48 * 64

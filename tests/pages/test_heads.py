@@ -86,3 +86,25 @@ def test_the_start_token_can_be_left_out():
 def test_value_weighted_stands_beside_the_weights():
     app = open_heads(beyond="value")
     assert "residual stream" in " ".join(box.value for box in app.caption)
+
+
+def test_a_decoder_writes_on_and_each_written_token_is_stepped_through():
+    app = open_heads(model="tiny-gpt", text="The old fox", write="4", query="3")
+    slider = app.select_slider(key="pick_written")
+    assert len(slider.options) == 4
+    slider.set_value(slider.value + 1).run()
+    assert not app.exception and app.query_params["write"] == "4"
+    assert app.query_params["query"] == str(slider.value - 1), "not the row that predicted the token"
+
+
+def test_the_scores_before_softmax_stand_beside_the_weights():
+    app = open_heads(model="tiny-gpt", beyond="scores")
+    assert "as softmax gets them" in " ".join(box.value for box in app.caption)
+
+
+def test_a_sink_is_told_where_rows_do_not_sum_to_one(tiny_folder):
+    """A reader who adds up such a row must learn where the rest went."""
+    app = open_heads(model=str(tiny_folder("gpt_oss")), text="the cat sat on the mat")
+    assert "The sink takes" in " ".join(box.value for box in app.markdown)
+    app.selectbox(key="pick_measure").set_value("sink").run()
+    assert not app.exception and 0 < app.dataframe[0].value.iloc[0, 1] < 1

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from attnviz.aids import numbers
+from attnviz.aids import Aids, aided, numbers
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
+from attnviz.reading import every_head
 from attnviz.ui.address import View
 from attnviz.ui.readings import beyond, read
 
@@ -56,6 +57,10 @@ def test_mean_and_largest_over_heads(traced):
     every = np.stack([traced.weights(1, head) for head in range(4)])
     np.testing.assert_allclose(reading_of(traced, combine="mean").weights, every.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(reading_of(traced, combine="max").weights, every.max(axis=0), atol=1e-6)
+    largest = reading_of(traced, combine="max", merge_words=True)
+    of_head_2 = reading_of(traced, merge_words=True).weights
+    np.testing.assert_array_equal(largest.weights[largest.strongest == 2], of_head_2[largest.strongest == 2])
+    assert largest.heads == ("H0", "H1", "H2", "H3") and largest.strongest.shape == largest.weights.shape
     two = reading_of(traced, combine="mean", heads="0-3")
     np.testing.assert_allclose(two.weights, every[[0, 3]].mean(axis=0), atol=1e-6)
     assert "H0, H3" in two.notes[0]
@@ -65,6 +70,8 @@ def test_between_the_texts_of_a_pair(traced):
     found = reading_of(traced, parts="a-b")
     first, second = ([t for t, part in zip(traced.tokens, traced.segments) if part == side] for side in (0, 1))
     assert list(found.queries) == first and list(found.keys) == second
+    within = reading_of(traced, parts="b-b")
+    assert list(within.queries) == list(within.keys) == second
     back = reading_of(traced, parts="b-a")
     assert list(back.queries) == second and list(back.keys) == first
 
@@ -91,22 +98,36 @@ def test_choices_of_another_text_do_no_harm(tiny_model, choices):
 
 def test_rollout_and_flow_stand_on_the_layers_below(traced):
     for name in ("rollout", "flow"):
-        found = beyond(traced, "encoder", 1, 2, View(beyond=name))
+        found = beyond(traced, "encoder", 1, 2, 0, View(beyond=name))
         assert found.weights.shape == (len(traced.tokens),) * 2 and found.notes
 
 
 def test_flow_says_where_it_ends():
     long = trace(load_model("tiny-gpt"), "the cat sat on the mat and " * 8)
     with pytest.raises(AttnvizError, match="up to 32 tokens"):
-        beyond(long, "decoder", 0, 0, View(beyond="flow"))
+        beyond(long, "decoder", 0, 0, 0, View(beyond="flow"))
 
 
 def test_cross_attention_has_no_rollout():
     dates = trace(load_model("tiny-translator"), "the 3rd of May, 2021")
     with pytest.raises(AttnvizError, match="self-attention"):
-        beyond(dates, "cross", 0, 0, View(beyond="rollout"))
+        beyond(dates, "cross", 0, 0, 0, View(beyond="rollout"))
     assert read(dates, "cross", 0, 0, View(merge_words=True, hide_special=True)).weights.size
 
 
 def test_numbers_of_the_address():
     assert numbers("0-3-15") == [0, 3, 15] and numbers("") == [] and numbers("a-2") == [2]
+
+
+def test_by_dimension_a_row_adds_up_to_its_score(traced):
+    """BertViz's neuron view, for every model: the parts of a score must make the score."""
+    found = beyond(traced, "encoder", 1, 2, 3, View(beyond="dimensions"))
+    np.testing.assert_allclose(found.weights.sum(axis=1), traced.attention(1, 2).scores[3], rtol=1e-4, atol=1e-4)
+    assert found.queries == traced.tokens
+
+
+def test_the_grid_of_heads_takes_the_aids_too(traced):
+    view = replace(View(), merge_words=True, hide_special=True)
+    every = aided(every_head(traced, "encoder", 1), traced, "encoder", Aids.of(view))
+    for head in range(4):
+        np.testing.assert_allclose(every.weights[head], read(traced, "encoder", 1, head, view).weights, atol=1e-6)

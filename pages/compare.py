@@ -1,0 +1,91 @@
+"""Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
+
+import numpy as np
+import streamlit as st
+
+from attnviz import figures
+from attnviz.comparing import difference
+from attnviz.errors import AttnvizError
+from attnviz.models.catalog import checkpoints, find_model
+from attnviz.reading import in_words, one_head
+from attnviz.traces import Head, Trace
+from attnviz.ui import cache
+from attnviz.ui.certificates import badge
+from attnviz.ui.messages import show_error
+from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.theme import theme
+
+chosen = view()
+st.title("Compare")
+st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+names = [entry.name for entry in cache.models() if entry.loadable]
+names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
+names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
+
+
+def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace, Head]:
+    """The pickers of one side, and what they lead to. Raises AttnvizError."""
+    with place:
+        model = getattr(chosen, f"model{suffix}") or (fallback.model if fallback else names[0])
+        chosen_by(st.selectbox, f"model{suffix}", f"Model {letter}", model, options=names)
+        text = getattr(chosen, f"text{suffix}") or chosen.text
+        chosen_by(st.text_input, f"text{suffix}", f"Sentence {letter}", text)
+        entry = find_model(model)
+        if entry is None or not entry.loadable:
+            raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
+        trace = cache.trace_of(entry.name, entry.revision, text)
+        kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
+        layers = trace.of_kind(kind)
+        layer = min(getattr(chosen, f"layer{suffix}"), len(layers) - 1)
+        head = min(getattr(chosen, f"head{suffix}"), layers[layer].n_heads - 1)
+        pick_layer, pick_head = st.columns(2)
+        with pick_layer:
+            chosen_by(st.selectbox, f"layer{suffix}", f"Layer {letter}", layer, options=range(len(layers)))
+        with pick_head:
+            chosen_by(st.selectbox, f"head{suffix}", f"Head {letter}", head, options=range(layers[layer].n_heads))
+    return trace, Head(kind, layer, head)
+
+
+def draw(place, reading, title: str, key: str, **options) -> None:
+    place.plotly_chart(
+        figures.weight_map(reading.weights, reading.queries, reading.keys, title=title, theme=theme(), **options),
+        key=key,
+        theme=None,
+        config={"displayModeBar": False},
+        alt=f"{title}: {len(reading.rows)} rows over {len(reading.columns)} columns, from {reading.weights.min():.2f} "
+        f"to {reading.weights.max():.2f}.",
+    )
+
+
+left, middle, right = st.columns(3, gap="medium")
+try:
+    sides = [side(left, "A", "", None)]
+    sides.append(side(middle, "B", "_b", sides[0][0]))
+    readings = [in_words(one_head(trace, *vars(head).values()), trace, head.kind) for trace, head in sides]
+    for place, letter, (_, head), reading in zip((left, middle), "AB", sides, readings):
+        draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
+    change = difference(*readings)
+    if not change.weights.size:
+        right.info("The two sentences share no word, so there is nothing to subtract.")
+    else:
+        largest = float(np.abs(change.weights).max())
+        with right:
+            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both have.")
+            st.metric(
+                "Weight that would have to move",
+                f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
+                help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
+            )
+        draw(right, change, "B − A", "compare_difference", scale="signed", top=max(largest, 1e-9))
+        right.caption("Blue: B looks there more. Orange: A does.")
+        for note in change.notes:
+            right.caption(note)
+    for place, (trace, head) in zip((left, middle), sides):
+        line = place.empty()
+        badge(line, cache.certificate_of(trace), head)
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is middle}"):
+            choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head)
+            st.switch_page("pages/heads.py")
+except AttnvizError as error:
+    show_error(error)
+st.caption("Subwords are merged: to a word is a sum, from a word is a mean, so rows still sum to 1.")
