@@ -1,6 +1,6 @@
 """The reading aids that somebody chose, as data, and the reading that they make of a trace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,14 +14,12 @@ SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second →
 
 @dataclass(frozen=True)
 class Aids:
-    """What is done to weights before they are drawn; `heads`, `only_from`, `only_to` are numbers such as 0-3-5.
+    """What is done to weights before they are drawn.
 
-    `combine`: "head", or "mean" or "max" over `heads` of the layer (empty: all). `parts`: "all", or from the first of
-    two texts to the second ("a-b"), back, or within one.
+    `only_from` and `only_to` are places such as 0-3-5, empty for all. `parts` says between which of two texts: one of
+    SIDES.
     """
 
-    combine: str = "head"
-    heads: str = ""
     merge_words: bool = False
     hide_special: bool = False
     hide_first: bool = False
@@ -41,22 +39,15 @@ class Aids:
         return {name: value for name, default, value in values if value != default}
 
 
-def read(trace: Trace, kind: str, layer: int, head: int, aids: Aids) -> Reading:
-    """What the aids make of one head or several. Raises nothing for choices that do not fit this text."""
-    if aids.combine == "head":
-        return aided(reading.one_head(trace, kind, layer, head), trace, kind, aids)
-    n_heads = trace.layer(layer, kind).n_heads
-    heads = [one for one in numbers(aids.heads) if one < n_heads] or list(range(n_heads))
-    return reading.combined(
-        aided(reading.every_head(trace, kind, layer, heads), trace, kind, aids), heads, aids.combine
-    )
+def read(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids) -> Reading:
+    """One head of a layer (`how` is "head"), or several as one map, cell by cell ("mean" or "max")."""
+    if how == "head":
+        return aided(reading.one_head(trace, kind, layer, heads[0]), trace, kind, aids)
+    return reading.combined(aided(reading.every_head(trace, kind, layer, heads), trace, kind, aids), heads, how)
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str, aids: Aids) -> Reading:
-    """Another way to look at it: "dimensions" (of one query), "scores", "value", "rollout" or "flow".
-
-    Raises AttnvizError where it cannot be had.
-    """
+    """Another way to look: "dimensions", "scores", "value", "rollout", "flow". Raises AttnvizError."""
     if how == "dimensions":
         return reading.by_dimension(trace, kind, layer, head, query)
     if how == "scores":
@@ -68,7 +59,7 @@ def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str,
 
 
 def aided(found: Reading, trace: Trace, kind: str, aids: Aids) -> Reading:
-    """A reading with the chosen aids."""
+    """A reading with the chosen aids. Raises nothing for choices that do not fit this text."""
     of_texts = kind == "encoder" or trace.decoder_tokens is None
     if aids.merge_words:
         found = reading.in_words(found, trace, kind)

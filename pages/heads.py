@@ -1,7 +1,5 @@
 """Every head of a model for one sentence, and the chosen head's weights beside the proof that they are the model's."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -63,7 +61,7 @@ def heads_at_a_glance() -> None:
             kind,
             chosen=(layer, head),
             theme=theme(),
-            pooled=cache.thumbnails_of(trace, kind, Aids.of(replace(chosen, combine="head", heads=""))),
+            pooled=cache.thumbnails_of(trace, kind, Aids.of(chosen)),
         )
         says = f"Attention weights of all {len(layers)} layers of heads as thumbnails"
     else:

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from attnviz import export
-from attnviz.aids import Aids, read
 from attnviz.capture.tracing import trace
 from attnviz.models.loading import load_model
 from attnviz.reading import glued, strongest
 from attnviz.traces import Head
 from attnviz.ui.address import VIEWS, View
 from attnviz.ui.downloads import picture_of
+from attnviz.ui.readings import read
 from tests.pages.test_pages import open_app
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def traced():
 
 def picture(traced, **choices):
     view = View(model="tiny-gpt", text=TEXT, **choices)
-    found = read(traced, "decoder", 1, 2, Aids.of(view))
+    found = read(traced, "decoder", 1, 2, view)
     glue = tuple(glued(traced, "decoder", side, of_keys=keys) for side, keys in ((found.rows, 0), (found.columns, 1)))
     return picture_of(traced, Head("decoder", 1, 2), found, view, "L1.H2", (3, 1), glue, "light")
 
@@ -75,7 +75,7 @@ def test_svg_holds_tokens_numbers_and_provenance_as_text(traced, shown_as):
 def test_svg_heatmap_says_the_weight_in_each_cell_and_paints_it(traced):
     short = trace(load_model("tiny-gpt"), "the cat sat")
     view = View(model="tiny-gpt", text="the cat sat")
-    found = read(short, "decoder", 1, 2, Aids())
+    found = read(short, "decoder", 1, 2, view)
     taken = picture_of(short, Head("decoder", 1, 2), found, view, "L1.H2", None, ((), ()), "light")
     file = export.made(taken, "svg")
     texts = texts_of(file)
@@ -175,6 +175,7 @@ def test_the_page_offers_every_format_and_makes_none_before_it_is_asked():
     assert offered == set(export.ENDINGS)
     code = """
 import sys
+from attnviz.ui.readings import read
 from tests.pages.test_pages import open_app
 app = open_app("heads.py", model="tiny-gpt")
 assert not app.exception and app.get("download_button")

@@ -1,27 +1,31 @@
 """The Python lines that make a picture's numbers again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from attnviz.aids import Aids
 from attnviz.traces import Trace
 
 
-def python_lines(trace: Trace, kind: str, layer: int, head: int, aids: Aids, title: str, **ink: Any) -> str:
-    """A program that computes the same reading and its heatmap anew; `ink` as `figures.weight_map` takes it."""
-    given = {"text_pair": trace.text_pair, "decoder_text": trace.decoder_text}
-    how: dict[str, Any] = {name: text for name, text in given.items() if text is not None}
-    how |= {"read_special": True} if trace.read_special else {}
-    how |= {} if trace.add_special else {"add_special": False}
+def python_lines(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids, **drawn: Any) -> str:
+    """A program that computes the same reading and its heatmap anew; `drawn` as `figures.weight_map` takes it."""
+    asked = {
+        "text_pair": trace.text_pair,
+        "decoder_text": trace.decoder_text,
+        "read_special": trace.read_special or None,
+        "add_special": None if trace.add_special else False,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
     return f"""\
 import attnviz
 from attnviz.aids import Aids, read
 
 model = attnviz.load_model({trace.model!r})
-trace = attnviz.trace({_arguments("model", repr(trace.text), **how)})
-reading = read(trace, {kind!r}, {layer}, {head}, Aids({_arguments(**aids.chosen())}))
+trace = attnviz.trace({_arguments("model", repr(trace.text), **given)})
+reading = read(trace, {kind!r}, {layer}, {list(heads)}, {how!r}, Aids({_arguments(**aids.chosen())}))
 print(reading.weights.shape, *reading.notes, sep="\\n")
 figure = attnviz.figures.weight_map(
-    {_arguments("reading.weights", "reading.queries", "reading.keys", title=title, **ink)}
+    {_arguments("reading.weights", "reading.queries", "reading.keys", **drawn)}
 )
 figure.write_html("attention.html")
 """

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from attnviz.errors import AttnvizError
 from attnviz.export import Picture, Provenance
 from attnviz.reading import Reading
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache
+from attnviz.ui import cache, readings
 from attnviz.ui.address import View
 from attnviz.ui.certificates import in_words
 from attnviz.ui.theme import theme
@@ -61,13 +62,14 @@ def picture_of(
     """The view with its provenance; the certificate is made here if it is not there yet."""
     aids = Aids.of(view)
     drawn = {name: getattr(view, name) for name in OF_VIEW[view.shown_as]}
-    shown = str(head) if aids.combine == "head" else title
-    settings = {"view": view.shown_as} | drawn | aids.chosen()
+    heads = readings.heads(trace, head.kind, head.layer, head.head, view)
+    shown = ", ".join(str(replace(head, head=one)) for one in heads)
+    settings = {"view": view.shown_as, "combine": view.combine} | drawn | aids.chosen()
     ink: dict[str, Any] = {"scale": view.scale, "top": view.top}
     return Picture(
         found, title,
         provenance=Provenance.of(trace, head.kind, shown, settings, _certificate(trace, head)),
-        python=export.python_lines(trace, head.kind, head.layer, head.head, aids, title, **ink),
+        python=export.python_lines(trace, head.kind, head.layer, heads, view.combine, aids, title=title, **ink),
         shown_as=view.shown_as, theme=look, cell=cell or (0, 0), glue=glue, **ink,
         threshold=view.threshold, top_k=view.top_k, side=view.side,
     )  # fmt: skip

@@ -59,7 +59,15 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
 
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    return aids.read(trace, kind, layer, head, Aids.of(v))
+    return aids.read(trace, kind, layer, heads(trace, kind, layer, head, v), v.combine, Aids.of(v))
+
+
+def heads(trace: Trace, kind: str, layer: int, head: int, v: View) -> list[int]:
+    """The heads that the view asks for: the chosen one, or several of its layer."""
+    if v.combine == "head":
+        return [head]
+    n_heads = trace.layer(layer, kind).n_heads
+    return [one for one in numbers(v.heads) if one < n_heads] or list(range(n_heads))
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) -> Reading:
