@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from attnviz import export, own
+from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head
 from attnviz.ui.address import VIEWS, View
@@ -210,6 +211,16 @@ def test_a_hostile_token_is_text_in_every_file(shown_as, ending):
     file = export.made(taken, ending)
     if ending in ("svg", "html"):
         assert b"<img" not in file and b"&lt;img" in file
+
+
+def test_the_python_lines_open_the_file_again(tmp_path, monkeypatch):
+    file = with_tokens(weights=WEIGHTS)
+    (tmp_path / "mine.npz").write_bytes(file)
+    monkeypatch.chdir(tmp_path)
+    found = own.read(file, "mine.npz").trace
+    told = {}
+    exec(export.python_lines(found, "encoder", 2, [0, 1], "mean", Aids(), title="L2"), told)
+    np.testing.assert_allclose(told["reading"].weights, WEIGHTS[2].mean(axis=0), atol=1e-6)
 
 
 def test_value_weighted_is_refused_with_a_sentence():

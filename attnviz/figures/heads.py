@@ -108,7 +108,7 @@ def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, flo
         return shares, 0, 1, {0: "0", 0.5: "½", 1: "1"}
     if scale == "signed":
         return weights, -top, top, {-top: f"{-top:.2g}", 0: "0", top: f"{top:.2g}"}
-    return weights, 0, top, {0: "0", top / 2: f"{top / 2:g}", top: f"{top:g}"}
+    return weights, 0, top, {0: "0", top / 2: f"{top / 2:.2g}", top: f"{top:.2g}"}
 
 
 def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> list[np.ndarray]:
