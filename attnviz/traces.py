@@ -31,7 +31,8 @@ class LayerAttention:
     boolean or additive [1 or heads, queries, keys], `bias` likewise additive; layers share these arrays where the
     model does. `softcap` and `sink` [heads] as in `core.attention.attention`.
 
-    Where q and k are not known they are None, and `scores` [heads, queries, keys] are what softmax was given.
+    Where q and k are not known they are None, and `scores` [heads, queries, keys] are what softmax was given. Where
+    values are not known, v has no dimensions.
 
     `output_projection` [heads, d_v, d_model] takes each head's output into the model's width, where their sum (and a
     bias) is what the block adds; a view of the model's own weights. None where another thing is done to the output.

@@ -20,7 +20,7 @@ def main() -> int:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         app.switch_page(f"pages/{page.name}").run()
         problems = [str(box.value) for box in [*app.exception, *app.error]]
-        problems += [] if app.get("plotly_chart") or app.button else ["nothing on it"]
+        problems += [] if app.get("plotly_chart") or app.button or app.file_uploader else ["nothing on it"]
         failed = failed or bool(problems)
         print(f"{page.stem}: {'; '.join(problems) or 'ok'}")
     return int(failed)

@@ -80,8 +80,8 @@ def check_attention(xp, q, k, v, scale, mask, bias, softcap, sink) -> None:
 
 
 def check_scores(xp, scores, v) -> None:
-    """Raise ValueError unless the values v fit the scores and are finite. What the scores hold, softmax checks."""
-    if scores.ndim < 2 or scores.ndim != v.ndim or 0 in (*scores.shape, *v.shape):
+    """Raise ValueError unless the values v, of any width, fit the scores and are finite. Softmax checks the scores."""
+    if scores.ndim < 2 or scores.ndim != v.ndim or 0 in (*scores.shape, *v.shape[:-1]):
         raise ValueError(f"scores {size(scores)} and v {size(v)}; expected the same number of axes, none of them empty")
     heads_fit = scores.ndim == 2 or (scores.shape[:-3] == v.shape[:-3] and scores.shape[-3] % v.shape[-3] == 0)
     if scores.shape[-1] != v.shape[-2] or not heads_fit:

@@ -27,7 +27,8 @@ def cell_story(
 
     stages are that head's [queries, keys]; q [queries, d_k], k [keys, d_k], v [keys, d_v] are as they met in it.
     First to last: q·k dimension by dimension; what is done to the score; whom it competes with in its row; how long
-    weight × value is for each key (before the output projection). Without q and k the first chart is left out.
+    weight × value is for each key (before the output projection). Without q and k the first chart is left out,
+    and without values (d_v = 0) the last.
     """
     i, j = cell
     names = _named(keys)
@@ -35,8 +36,9 @@ def cell_story(
     charts = [
         ("Score by step", _steps(stages, i, j, "score" if q is None else "q · k")),
         ("Row after softmax", _largest_first(stages.weights[i], names, keep=j)),
-        ("What it carries", _largest_first(lengths, names, keep=j)),
     ]
+    if v.shape[-1]:
+        charts.append(("What it carries", _largest_first(lengths, names, keep=j)))
     if q is not None and k is not None:
         charts.insert(0, ("q · k by dimension", _largest_first(q[i] * k[j], [f"dim {d}" for d in range(q.shape[1])])))
     most = max(len(values) for _, (_, values) in charts)

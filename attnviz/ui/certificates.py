@@ -11,6 +11,9 @@ ROUTES = {
 }
 
 
+NOT_RECOMPUTED = "not recomputed: your own weights"
+
+
 def in_words(certificate: Any, head: Head) -> str:
     """The verdict with its numbers, as a file carries it."""
     verdict = "recomputed" if certificate.passed else "not certified"

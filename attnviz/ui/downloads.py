@@ -16,7 +16,7 @@ from attnviz.reading import Reading
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, readings
 from attnviz.ui.address import View
-from attnviz.ui.certificates import in_words
+from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
 from attnviz.ui.theme import theme
 
 OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
@@ -76,6 +76,8 @@ def picture_of(
 
 
 def _certificate(trace: Trace, head: Head) -> str:
+    if trace.route == "own":
+        return NOT_RECOMPUTED
     try:
         return in_words(cache.certificate_of(trace), head)
     except (AttnvizError, ValueError) as error:

@@ -21,7 +21,7 @@ def tell(
 ) -> None:
     """One sentence of numbers and a chart a step for cell (query i, key j); `vectors` are the head's q, k and v.
 
-    Where q and k are not known the story starts at the score.
+    Where q and k are not known the story starts at the score, and without values (d_v = 0) it ends at the weight.
     """
     i, j = cell
     masked = stages.masked[i, j]
@@ -35,11 +35,16 @@ def tell(
     )
     beginning = "The score is a sum over dimensions; softmax" if known else "The score: softmax"
     st.caption(
-        f"{beginning} makes it compete with its row; what arrives from each key is its "
-        "weight times its value, whose length the last chart shows (before the output projection mixes the heads)."
+        f"{beginning} makes it compete with its row"
+        + (
+            "; what arrives from each key is its weight times its value, whose length the last chart shows (before the "
+            "output projection mixes the heads)."
+            if vectors[2].shape[-1]
+            else "."
+        )
     )
     charts = figures.cell_story(stages, *vectors, cell, keys, theme=theme())
-    names = ("dimensions", "steps", "row", "carried")[-len(charts) :]
+    names = ("dimensions", "steps", "row", "carried")[0 if known else 1 :]
     for place, name, chart in zip(st.columns(len(charts)), names, charts):
         place.plotly_chart(
             chart,

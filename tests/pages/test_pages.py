@@ -35,7 +35,7 @@ def badges(app):
 def test_page_opens_without_an_error(page):
     app = open_app(page)
     assert not app.exception and not app.error
-    assert app.get("plotly_chart") or page == "gallery.py", "a page without a picture"
+    assert app.get("plotly_chart") or page in ("gallery.py", "own_tensors.py"), "a page without a picture"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,276 @@
+"""Weights that another program computed, with their tokens: read from NPZ or JSON, checked, opened like a trace.
+
+The format is in docs/own-tensors.md. Nothing in a file is ever run: object arrays, which need pickle, are refused, and
+the size that a file unpacks to is looked up before any of it is unpacked.
+"""
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attnviz.errors import AttnvizError, in_one_line
+from attnviz.traces import LayerAttention, Trace
+
+MOST = 256 * 2**20  # bytes, unpacked
+MOST_JSON = 64 * 2**20  # bytes; as Python's lists it takes ten times as much
+ROW_TOLERANCE = 0.01  # what a row's sum may differ from 1: half formats keep three digits
+WHOLE = ("weights", "attentions")
+LAYER = re.compile(r"(?:layer|attentions)_(\d{1,4})")
+SEE = "docs/own-tensors.md shows how to save it"
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What a file holds: a trace without queries, keys and values, and what was done to its weights."""
+
+    trace: Trace
+    notes: tuple[str, ...]
+
+
+def read(file: bytes, name: str) -> Own:
+    """Weights and tokens from the bytes of a file; `name` tells by its ending what it is.
+
+    Raises AttnvizError for everything that is not as the format says, with the place and what to do.
+    """
+    ending = name.lower().rpartition(".")[2]
+    if ending not in ("npz", "json"):
+        raise AttnvizError(f"'{in_one_line(name)}' is neither .npz nor .json: {SEE}.")
+    arrays = _from_npz(file) if ending == "npz" else _from_json(file)
+    layers = _layers(arrays)
+    tokens = _tokens(arrays, "tokens")
+    written = _tokens(arrays, "decoder_tokens") if "decoder_tokens" in arrays else None
+    _check_sides(layers, tokens, written)
+    worst = max(_checked_rows(index, layer) for index, layer in enumerate(layers))
+    notes = (f"Rows sum to 1 within {worst:.1e}, and are drawn as shares of their sum.",) if worst > 1e-5 else ()
+    return Own(_opened(name, hashlib.sha256(file).hexdigest()[:12], layers, tokens, written), notes)
+
+
+# ---- files to arrays
+
+
+def _from_npz(file: bytes) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > MOST:
+                raise AttnvizError(
+                    f"The file unpacks to {size / 2**20:,.0f} MiB, and {MOST // 2**20} are opened: save fewer layers, "
+                    "or fewer tokens, or float16."
+                )
+            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise AttnvizError(f"The file is no whole .npz ({in_one_line(error)}): save it again with np.savez.") from error
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """One array. Raises ValueError for what np.savez does not write."""
+    name = in_one_line(member.filename, 40)
+    with archive.open(member) as packed:
+        version = np.lib.format.read_magic(packed)
+        if version not in HEADERS:
+            raise ValueError(f"'{name}' has a header of version {version}")
+        shape, fortran, dtype = HEADERS[version](packed)
+        if dtype.hasobject:
+            raise AttnvizError(
+                f"'{name}' holds Python objects, which only pickle opens: save numbers as a float array and tokens as "
+                "np.array(tokens, dtype=str)."
+            )
+        rest = packed.read()
+    count = int(np.prod(shape, dtype=object))
+    if count * dtype.itemsize != len(rest):
+        raise ValueError(f"'{name}' says it holds {count} numbers and does not")
+    return np.frombuffer(rest, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _from_json(file: bytes) -> dict[str, np.ndarray]:
+    if len(file) > MOST_JSON:
+        raise AttnvizError(f"JSON is opened up to {MOST_JSON // 2**20} MiB: save this as .npz.")
+    try:
+        told = json.loads(file)
+    except (ValueError, RecursionError) as error:
+        raise AttnvizError(f"The file is no JSON ({in_one_line(error)}): save it again with json.dump.") from error
+    if not isinstance(told, dict):
+        raise AttnvizError(f"The JSON holds a {type(told).__name__}, where an object with 'tokens' is expected: {SEE}.")
+    known = {name: value for name, value in told.items() if _is_tokens(name) or _is_weights(name)}
+    return {name: _as_array(name, value) for name, value in known.items()}
+
+
+def _as_array(name: str, value: Any) -> np.ndarray:
+    if _is_tokens(name) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        raise AttnvizError(f"'{name}' must be a list of strings, one a token.")
+    try:
+        return np.array(value, dtype=np.str_ if _is_tokens(name) else None)
+    except ValueError as error:
+        raise AttnvizError(
+            f"'{in_one_line(name)}' has rows of different lengths: every head needs as many rows and columns."
+        ) from error
+
+
+# ---- arrays to layers and tokens
+
+
+def _is_tokens(name: str) -> bool:
+    return name in ("tokens", "decoder_tokens")
+
+
+def _is_weights(name: str) -> bool:
+    return name in WHOLE or LAYER.fullmatch(name) is not None
+
+
+def _layers(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Each layer's weights [heads, queries, keys] as float32."""
+    names = [name for name in arrays if _is_weights(name)]
+    if not names:
+        held = ", ".join(in_one_line(name, 30) for name in list(arrays)[:6]) or "nothing"
+        raise AttnvizError(f"The file has no 'weights' and no 'layer_0' (it holds {held}): {SEE}.")
+    whole = [name for name in names if name in WHOLE]
+    if whole and len(names) > 1:
+        raise AttnvizError(f"The file holds {' and '.join(names[:3])}: keep either all layers in one, or one a layer.")
+    if whole:
+        return [_one_text(f"{whole[0]}[{i}]", layer) for i, layer in enumerate(_all_layers(whole[0], arrays[whole[0]]))]
+    return [_one_text(name, _numbers(name, arrays[name])) for name in _in_order(names)]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Names of layers by number. Raises AttnvizError where one is missing or there twice."""
+    numbered = sorted((int(name.rpartition("_")[2]), name) for name in names)
+    for expected, (number, name) in enumerate(numbered):
+        if number != expected:
+            raise AttnvizError(f"'{name}' stands where layer {expected} is expected: number the layers 0, 1, 2 …")
+    return [name for _, name in numbered]
+
+
+def _all_layers(name: str, array: np.ndarray) -> np.ndarray:
+    """[layers, heads, n, n], [layers, 1, heads, n, n], or the heads of one layer [heads, n, n]."""
+    array = _numbers(name, array)
+    if array.ndim not in (3, 4, 5):
+        raise AttnvizError(f"'{name}' has shape {list(array.shape)}, where [layers, heads, queries, keys] is expected.")
+    return array[None] if array.ndim == 3 else array
+
+
+def _numbers(name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiu":
+        raise AttnvizError(f"'{name}' holds {array.dtype.name}, where weights are real numbers from 0 to 1.")
+    if 0 in array.shape:
+        raise AttnvizError(f"'{name}' has shape {list(array.shape)}: there is nothing in it.")
+    return array
+
+
+def _one_text(name: str, layer: np.ndarray) -> np.ndarray:
+    """[heads, queries, keys] of a layer that may carry a batch of one text."""
+    if layer.ndim == 4 and layer.shape[0] != 1:
+        raise AttnvizError(f"'{name}' holds a batch of {layer.shape[0]} texts: save one of them, as in layer[:1].")
+    if layer.ndim not in (3, 4):
+        raise AttnvizError(f"'{name}' has shape {list(layer.shape)}, where [heads, queries, keys] is expected.")
+    return layer.reshape(layer.shape[-3:]).astype(np.float32)
+
+
+def _tokens(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...]:
+    if name not in arrays:
+        raise AttnvizError(f"The file has no '{name}': save them beside the weights, one string a token.")
+    array = arrays[name]
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise AttnvizError(f"'{name}' must be a flat list of strings: save np.array(tokens, dtype=str).")
+    if not array.size:
+        raise AttnvizError(f"'{name}' is empty: save one string a token.")
+    return tuple(array.tolist())
+
+
+# ---- checks
+
+
+def _check_sides(layers: list[np.ndarray], tokens: tuple[str, ...], written: tuple[str, ...] | None) -> None:
+    """As many keys as tokens, and as many queries as there are tokens that attend, in every layer."""
+    n_queries = len(tokens if written is None else written)
+    for index, layer in enumerate(layers):
+        _, rows, columns = layer.shape
+        if written is None and rows != columns:
+            raise AttnvizError(
+                f"Layer {index} has {rows} rows and {columns} columns: for cross-attention save 'decoder_tokens' too, "
+                "the tokens that attend."
+            )
+        if columns != len(tokens):
+            raise AttnvizError(f"Layer {index} has {columns} columns for {len(tokens)} tokens: save one for each.")
+        if rows != n_queries:
+            raise AttnvizError(f"Layer {index} has {rows} rows for {n_queries} decoder_tokens: save one for each.")
+
+
+def _checked_rows(index: int, layer: np.ndarray) -> float:
+    """The largest distance of a row's sum from 1; a row of zeros may look nowhere. Raises AttnvizError beyond that."""
+    if not np.isfinite(layer).all():
+        raise AttnvizError(f"{_place(index, ~np.isfinite(layer))} is not finite: save what came out of softmax.")
+    outside = (layer < 0) | (layer > 1 + ROW_TOLERANCE)
+    if outside.any():
+        found = float(layer[outside][0])
+        raise AttnvizError(
+            f"{_place(index, outside)} is {found:.3g}; weights lie from 0 to 1: are these scores, before softmax?"
+        )
+    sums = layer.sum(axis=-1, dtype=np.float64)
+    off = np.where(sums == 0, 0, np.abs(sums - 1))
+    if off.max() > ROW_TOLERANCE:
+        turned = np.abs(layer.sum(axis=-2) - 1).max() <= ROW_TOLERANCE
+        mend = "columns do: swap the last two axes" if turned else f"{ROW_TOLERANCE} is allowed: save all keys of a row"
+        head, row = np.unravel_index(int(off.argmax()), off.shape)
+        raise AttnvizError(
+            f"{int((off > ROW_TOLERANCE).sum())} rows of layer {index} do not sum to 1, L{index}.H{head} row {row} "
+            f"least ({sums[head, row]:.4f}); {mend}."
+        )
+    return float(off.max())
+
+
+def _place(index: int, wrong: np.ndarray) -> str:
+    head, row, column = np.argwhere(wrong)[0]
+    return f"L{index}.H{head}, row {row}, column {column}"
+
+
+# ---- a trace
+
+
+def _opened(
+    name: str, revision: str, layers: list[np.ndarray], tokens: tuple[str, ...], written: tuple[str, ...] | None
+) -> Trace:
+    causal = all(not np.triu(layer, 1).any() for layer in layers)
+    kind = "cross" if written is not None else "decoder" if causal else "encoder"
+    return Trace(
+        model=in_one_line(name),
+        revision=revision,
+        architecture="your own weights",
+        text=" ".join(tokens),
+        text_pair=None,
+        tokens=tokens,
+        pieces=tokens,
+        token_ids=(),
+        offsets=tuple(_places(tokens)),
+        words=tuple(range(len(tokens))),
+        segments=(0,) * len(tokens),
+        layers=tuple(_layer(kind, index, layer) for index, layer in enumerate(layers)),
+        seconds=0.0,
+        decoder_tokens=written,
+        route="own",
+    )
+
+
+def _layer(kind: str, index: int, weights: np.ndarray) -> LayerAttention:
+    """Scores that softmax turns into the weights; values of no dimensions, since nothing is known of them."""
+    with np.errstate(divide="ignore"):
+        scores = np.log(weights)
+    heads, _, keys = weights.shape
+    return LayerAttention(kind, index, None, None, np.empty((heads, keys, 0), np.float32), 1.0, scores=scores)
+
+
+def _places(tokens: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where each token stands in the tokens joined by spaces."""
+    start = 0
+    for token in tokens:
+        yield start, start + len(token)
+        start += len(token) + 1

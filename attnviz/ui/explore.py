@@ -1,0 +1,166 @@
+"""Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from attnviz import figures
+from attnviz.aids import Aids
+from attnviz.reading import MEASURES, Reading, glued, ranked
+from attnviz.traces import Head, LayerAttention, Trace
+from attnviz.ui import cache, readings, views
+from attnviz.ui.downloads import take_away
+from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.stories import tell
+from attnviz.ui.theme import theme
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The head and the cell of a trace that the view has chosen."""
+
+    trace: Trace
+    kind: str
+    layer: int
+    head: int
+    query: int
+    key: int
+
+    @property
+    def layers(self) -> tuple[LayerAttention, ...]:
+        """Those of this kind."""
+        return self.trace.of_kind(self.kind)
+
+    @property
+    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tokens that attend, and those that are attended to."""
+        return self.trace.sides(self.kind)
+
+
+def place_in(trace: Trace) -> Place:
+    """What is chosen, brought to what this trace has, which is chosen from then on."""
+    chosen = current()
+    kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
+    layers = trace.of_kind(kind)
+    layer = min(chosen.layer, len(layers) - 1)
+    head = min(chosen.head, layers[layer].n_heads - 1)
+    choose(kind=kind, layer=layer, head=head)
+    queries, keys = trace.sides(kind)
+    query = min(chosen.query, len(queries) - 1)
+    key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
+    return Place(trace, kind, layer, head, query, key)
+
+
+def every_head(at: Place) -> None:
+    """All heads as maps or by a measure; a click opens one."""
+    chosen = current()
+    queries, keys = at.sides
+    measures = ["", *(name for name in MEASURES if name != "sink" or at.layers[0].sink is not None)]
+    measure = chosen.measure if chosen.measure in measures else ""
+    chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
+              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+    if not measure:
+        picture = figures.all_heads(
+            at.trace,
+            at.kind,
+            chosen=(at.layer, at.head),
+            theme=theme(),
+            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)),
+        )
+        says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
+    else:
+        found = cache.measure_of(at.trace, at.kind, measure, *((at.query, at.key) if measure == "weight" else (0, 0)))
+        title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
+        picture = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
+    st.plotly_chart(
+        picture, key="all_heads", on_select=_open_clicked_head, selection_mode="points", theme=None,
+        config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
+    )  # fmt: skip
+    if measure:
+        order = ranked(found, at.kind)
+
+        def open_ranked() -> None:
+            rows = st.session_state.ranked.selection.rows
+            if rows:
+                choose(layer=order[rows[0]][0].layer, head=order[rows[0]][0].head)
+
+        st.dataframe(
+            pd.DataFrame([(str(one), value) for one, value in order], columns=["head", MEASURES[measure]]),
+            key="ranked", on_select=open_ranked, selection_mode="single-row", hide_index=True, height=212,
+            column_config={MEASURES[measure]: st.column_config.NumberColumn(format="%.4f")},
+        )  # fmt: skip
+        if measure == "weight":
+            st.caption("Pick the two tokens below, under “One number's story”; a row here opens its head.")
+    else:
+        st.caption(
+            "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
+        )
+
+
+def _open_clicked_head() -> None:
+    points = st.session_state.all_heads.selection.points
+    if points:
+        clicked_layer, clicked_head = points[0]["customdata"][:2]
+        choose(layer=int(clicked_layer), head=int(clicked_head))
+
+
+def pick_head(at: Place) -> None:
+    """Layer, head and kind."""
+    pick_layer, pick_head, pick_kind = st.columns(3)
+    with pick_layer:
+        chosen_by(st.selectbox, "layer", "Layer", at.layer, options=range(len(at.layers)))
+    with pick_head:
+        chosen_by(st.selectbox, "head", "Head", at.head, options=range(at.layers[at.layer].n_heads))
+    if len(at.trace.kinds) > 1:
+        with pick_kind:
+            chosen_by(st.selectbox, "kind", "Kind", at.kind, options=at.trace.kinds)
+
+
+def one_head(at: Place) -> tuple[Reading, str]:
+    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
+    chosen = current()
+    weights = at.trace.weights(at.layer, at.head, at.kind)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        views.switch()
+        readings.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    found = readings.read(at.trace, at.kind, at.layer, at.head, chosen)
+
+    def choose_cell(row: int, column: int) -> None:
+        clicked_query, clicked_key = found.tokens_at(row, column, weights)
+        choose(query=clicked_query, key=clicked_key)
+
+    several = "" if chosen.combine == "head" else f" {readings.COMBINE[chosen.combine]}"
+    name = f"L{at.layer}{several}" if several else f"L{at.layer}.H{at.head}"
+    title = name + (f" {at.kind}" if len(at.trace.kinds) > 1 else "")
+    glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
+    cell = found.cell_of(at.query, at.key)
+    views.show(found, cell, title, choose_cell, glue)
+    take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
+    st.caption(
+        "Read along a row: where that token looks. Click a cell for its story."
+        + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
+    )
+    return found, title
+
+
+def one_number(at: Place) -> None:
+    """Where the weight of the chosen cell comes from."""
+    queries, keys = at.sides
+    st.subheader("One number's story")
+    pick_query, pick_key, _ = st.columns([1, 1, 2])
+    with pick_query:
+        chosen_by(
+            st.selectbox,
+            "query",
+            "From",
+            at.query,
+            options=range(len(queries)),
+            format_func=lambda i: f"{queries[i]} · {i}",
+        )
+    with pick_key:
+        chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
+    layer = at.layers[at.layer]
+    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)

@@ -1,0 +1,60 @@
+"""Weights from any program, in the views of Heads."""
+
+import streamlit as st
+
+from attnviz import own
+from attnviz.errors import AttnvizError
+from attnviz.ui import explore
+from attnviz.ui.certificates import NOT_RECOMPUTED
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import view
+
+FORMAT = """
+```python
+tokens = [token.strip("Ġ▁") for token in tokenizer.convert_ids_to_tokens(ids)]
+layers = {f"layer_{i}": weights.numpy() for i, weights in enumerate(outputs.attentions)}
+np.savez_compressed("mine.npz", tokens=np.array(tokens, dtype=str), **layers)
+```
+"""
+
+view()
+
+
+def take() -> None:
+    """The uploaded file is read once, and kept while other pages are looked at."""
+    file = st.session_state.own_file
+    st.session_state.pop("own", None)
+    st.session_state.pop("own_fault", None)
+    if file is None:
+        return
+    try:
+        st.session_state.own = own.read(file.getvalue(), file.name)
+    except AttnvizError as error:
+        st.session_state.own_fault = error
+
+
+st.file_uploader(
+    "Weights with their tokens, .npz or .json", type=["npz", "json"], key="own_file", on_change=take,
+    max_upload_size=own.MOST // 2**20,
+)  # fmt: skip
+if "own_fault" in st.session_state:
+    show_error(st.session_state.own_fault)
+if "own" not in st.session_state:
+    st.write("Attention that any other program computed opens in the same views. Three lines save it:")
+    st.markdown(FORMAT)
+    st.caption("Other layouts, cross-attention and JSON: docs/own-tensors.md. The file stays on this machine.")
+    st.stop()
+
+at = explore.place_in(st.session_state.own.trace)
+left, right = st.columns(2, gap="large")
+with left:
+    explore.every_head(at)
+with right:
+    explore.pick_head(at)
+    st.badge(NOT_RECOMPUTED, icon=":material/upload_file:", color="gray")
+    st.caption(plain(f"{at.trace.model}: {len(at.layers)} layers, {len(at.trace.tokens)} tokens."))
+    for note in st.session_state.own.notes:
+        st.caption(plain(note))
+    explore.one_head(at)
+explore.one_number(at)
+st.caption("Queries, keys and scores are not in the file: the logarithm of a weight stands for its score.")
