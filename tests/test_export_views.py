@@ -91,6 +91,13 @@ def test_lines_draws_those_on_screen(traced):
     assert len(drawn.findall(f"{SVG}path")) == (largest >= 0.2).sum()
 
 
+def test_lines_of_several_heads_have_their_colours(traced):
+    file = export.made(picture(traced, shown_as="lines", combine="max", heads="0-2"), "svg")
+    assert {"H0", "H2"} <= set(texts_of(file))
+    strokes = set(re.findall(r"stroke: (#[0-9a-f]{6})", file.decode().partition("LineCollection_1")[2]))
+    assert {"#0072b2", "#d55e00"} <= strokes
+
+
 @pytest.mark.parametrize("shown_as", VIEWS)
 def test_png_is_large_enough_to_print_and_not_blank(traced, shown_as):
     taken = picture(traced, shown_as=shown_as)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from attnviz.figures.theme import STOPS, THEMES, visible
+from attnviz.figures.theme import HEAD_COLOURS, STOPS, THEMES, visible
 
 HERE = Path(__file__).parent
 # Okabe & Ito (2008), told apart by colour-blind eyes; without black and yellow, which one of the themes would hide.
-HEAD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LEVELS = 65_535  # of a weight's two bytes
 
 

@@ -41,8 +41,9 @@ def _csv(picture: Picture) -> bytes:
     lines = csv.writer(file)
     lines.writerow(["row", "from", "column", "to", "weight"])
     found = picture.reading
+    queries, keys = found.queries, found.keys
     for (i, j), weight in np.ndenumerate(found.weights):
-        lines.writerow([i, found.queries[i], j, found.keys[j], repr(float(weight))])
+        lines.writerow([i, queries[i], j, keys[j], repr(float(weight))])
     return file.getvalue().encode()
 
 

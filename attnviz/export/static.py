@@ -20,7 +20,7 @@ from matplotlib.font_manager import fontManager
 import attnviz
 from attnviz.export.pictures import Picture
 from attnviz.figures.heads import scaled
-from attnviz.figures.theme import THEMES, shortened, visible
+from attnviz.figures.theme import HEAD_COLOURS, THEMES, shortened, visible
 from attnviz.reading import strongest
 
 OTHER_SCRIPTS = ("Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "Noto Sans Arabic", "Noto Sans Hebrew",
@@ -119,6 +119,8 @@ def _lines(figure: Figure, axes: Axes, picture: Picture) -> None:
         for place, token in enumerate(tokens):
             colour = colours.alarm if place == chosen else colours.text
             axes.text(x, place + 0.5, _token(token), ha=side, va="center", size=9, color=colour)
+    for place, name in enumerate(found.heads):
+        axes.text(1, place + 0.5, name, ha="right", va="center", size=9, color=HEAD_COLOURS[place % len(HEAD_COLOURS)])
     links = _links(picture)
     top = max(1.0, found.weights.max())
     along = np.linspace(0, 1, 24)
@@ -126,10 +128,18 @@ def _lines(figure: Figure, axes: Axes, picture: Picture) -> None:
     axes.add_collection(
         LineCollection(
             [np.column_stack([0.3 + 0.4 * along, i + 0.5 + (j - i) * bend]) for i, j, _ in links],
-            colors=[to_rgba(colours.accent, min(1, 0.06 + weight / top)) for *_, weight in links],
+            colors=[to_rgba(_head_colour(picture, i, j), min(1, 0.06 + weight / top)) for i, j, weight in links],
             linewidths=[0.5 + 2 * weight / top for *_, weight in links],
         )
     )
+
+
+def _head_colour(picture: Picture, row: int, column: int) -> str:
+    """The accent, or, of several heads, the colour of the one that is strongest there."""
+    strongest_heads = picture.reading.strongest
+    if strongest_heads is None:
+        return THEMES[picture.theme].accent
+    return HEAD_COLOURS[strongest_heads[row, column] % len(HEAD_COLOURS)]
 
 
 def _links(picture: Picture) -> list[tuple[int, int, float]]:
