@@ -34,7 +34,7 @@ class Tally:
 
 def weight_of(label: str) -> str:
     """The name under which a choice's weight is kept: the right words' share of what the row gives to other words."""
-    return f"{label} weight"
+    return f"weight of {label}"
 
 
 def tallies(
@@ -67,7 +67,7 @@ def tallies(
             done += len(probe.ids)
             if progress is not None:
                 progress(done, total)
-    return heads, {name: _of_used_units(*parts) for name, parts in sums.items()}
+    return heads, {name: Tally(*parts) for name, parts in sums.items()}
 
 
 def _batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
@@ -78,11 +78,6 @@ def _batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
     for length, group in by_length.items():
         size = max(1, BATCH_TOKENS // length)
         yield from (group[begin : begin + size] for begin in range(0, len(group), size))
-
-
-def _of_used_units(hits: np.ndarray, rows: np.ndarray, even: np.ndarray) -> Tally:
-    used = rows > 0
-    return Tally(hits[used], rows[used], even[used])
 
 
 def _layer_hits(layer: LayerAttention, probe: Probe) -> dict[str, np.ndarray]:

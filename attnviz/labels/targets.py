@@ -128,7 +128,7 @@ def word_picks(
     and where rows look back only, the row of its last one, since earlier ones have not read the whole word. There a
     question is asked only if a right word stands earlier. None if nothing can be asked.
     """
-    members = np.zeros((len(words), n))
+    members = np.zeros((len(words), n), dtype=np.float32)
     for number, tokens in enumerate(words):
         members[number, list(tokens)] = 1
     rows = []
@@ -143,7 +143,7 @@ def word_picks(
     labels, asking_words, candidates_of, correct_of, seen_by = zip(*rows)
     positions = np.array(asking_words)
     if causal:
-        reads = np.zeros((len(rows), n))
+        reads = np.zeros((len(rows), n), dtype=np.float32)
         reads[np.arange(len(rows)), [max(words[word]) for word in positions]] = 1
     else:
         reads = members[positions] / members[positions].sum(1, keepdims=True)

@@ -12,6 +12,10 @@ import numpy as np
 import torch
 import transformers
 
+from attnviz.labels.material import Frame, position_probes, repetition_probes
+from attnviz.labels.targets import Probe
+from attnviz.probes import Repeat
+
 VOCABULARY, POSITIONS = 48, 64  # token 0 is the start token; BERT's type ends with token 1
 N_HEADS, WIDTH = 5, VOCABULARY + POSITIONS + 1
 D_MODEL = N_HEADS * WIDTH
@@ -100,6 +104,12 @@ BERT_HEADS: list[list[tuple[Matrices, set[str]]]] = [
     ],
     [(duplicate(), {"duplicate_token"}), (offset(-2, -1, 1, 2), {"local"})] + [(empty(), set())] * 3,
 ]
+
+
+def random_probes(drawn: list[Repeat], frame: Frame) -> list[Probe]:
+    """Places and repetition on random tokens, all that a model without a tokenizer can be asked."""
+    chunks = [(found.ids[1 : found.period + 1], found.control[found.period + 1 :]) for found in drawn]
+    return position_probes([[*one, *other] for one, other in chunks], frame) + repetition_probes(chunks, frame)
 
 
 def layer_scale(squared: float, epsilon: float) -> float:

@@ -5,7 +5,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from attnviz.labels.material import Frame, chunks, control_of, position_probes, repetition_probes
+from attnviz.labels.material import Frame, control_of
 from attnviz.labels.scores import Tally, tallies, weight_of
 from attnviz.labels.targets import (
     Probe,
@@ -31,6 +31,7 @@ from .planted import (
     G,
     planted_bert,
     planted_gpt2,
+    random_probes,
 )
 
 PERIOD = 16
@@ -43,8 +44,8 @@ def mean(tally: Tally) -> np.ndarray:
 
 
 def probes_in(frame: Frame) -> list[Probe]:
-    found = chunks(repeats(range(2, VOCABULARY), 0, 6, split="test", seed=3, periods=(PERIOD,)))
-    return position_probes([first + second for first, second in found], frame) + repetition_probes(found, frame)
+    drawn = repeats(range(2, VOCABULARY), 0, 6, split="test", seed=3, periods=(PERIOD,))
+    return random_probes(drawn, frame)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +201,7 @@ def test_choices_by_hand(monkeypatch):
         layer = made_up(weights, "decoder" if causal else "encoder")
         monkeypatch.setattr("attnviz.labels.scores.capture_ids", lambda module, rows, layer=layer: [(layer,)])
         _, found = tallies(None, [probe])
-        assert {name: tally.hits.item() for name, tally in found.items() if "weight" not in name} == hits
+        assert {name: tally.hits.item() for name, tally in found.items() if not name.startswith("weight of")} == hits
         for name, share in shares.items():
             assert found[weight_of(name)].hits.item() == pytest.approx(share)
         assert found["y"].even.item() == pytest.approx(0.5)
