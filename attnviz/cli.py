@@ -186,9 +186,9 @@ def _lines(path: Path) -> list[str]:
     try:
         texts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise AttnvizError(f"{in_one_line(path)} cannot be read ({in_one_line(error)}).") from None
+        raise AttnvizError(f"'{in_one_line(path)}' cannot be read ({in_one_line(error)}).") from error
     if not texts:
-        raise AttnvizError(f"{in_one_line(path)} is empty: it should hold a sentence a line.")
+        raise AttnvizError(f"'{in_one_line(path)}' is empty: it should hold a sentence a line.")
     return texts
 
 
@@ -201,7 +201,9 @@ def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:
         else:
             out.write_text(json.dumps(labelled, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
-        raise AttnvizError(f"{in_one_line(out)} cannot be written ({in_one_line(error.strerror)}).") from None
+        raise AttnvizError(
+            f"'{in_one_line(out)}' cannot be written ({error.strerror}): choose another place."
+        ) from error
 
 
 def _load(chosen: argparse.Namespace) -> Any:

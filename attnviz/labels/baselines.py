@@ -30,7 +30,8 @@ def score(tally: Tally) -> np.ndarray:
 def interval(tally: Tally, rng: np.random.Generator, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979)."""
     units = len(tally.rows)
-    counts = rng.multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+    places = rng.integers(units, size=(RESAMPLES, units)) + units * np.arange(RESAMPLES)[:, None]
+    counts = np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units)
     drawn = (counts @ tally.hits) / (counts @ tally.rows)[:, None]
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
     return low, high
@@ -41,12 +42,13 @@ def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
     A randomisation test by unit (Fisher 1935); the smallest value that it can give is 1e-5.
     """
-    observed = differences.sum(0) - 1e-12  # sums that differ by rounding only count as equal
+    units = len(differences)
+    total = differences.sum(0) - 1e-9  # sums that differ by rounding only count as equal
     at_least = np.zeros(differences.shape[1], dtype=int)
     for begin in range(0, FLIPS, FLIPS_AT_A_TIME):
         size = min(FLIPS_AT_A_TIME, FLIPS - begin)
-        signs = rng.integers(0, 2, size=(size, len(differences)), dtype=np.int8) * 2.0 - 1
-        at_least += (signs @ differences >= observed).sum(0)
+        bits = np.unpackbits(rng.integers(256, size=(size, units // 8 + 1), dtype=np.uint8), axis=1)[:, :units]
+        at_least += (bits.astype(float) @ differences >= total).sum(0)  # the flipped sum is 2·bits·d − Σd
     return (at_least + 1) / (FLIPS + 1)
 
 
