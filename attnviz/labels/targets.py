@@ -101,13 +101,14 @@ def after_duplicates(ids: Sequence[int], queries: Iterable[int], ordinary: range
 
 
 def earlier_pieces(words: Sequence[int | None]) -> tuple[Target, Target]:
-    """Earlier tokens of the query's own word, for all but the first of its tokens, and the control: the token before
-    the first one of a word, which a previous-token head looks at just as much. `words` [n] is None at special tokens.
+    """Earlier tokens of the query's own word, for all but the first of its tokens, and the control: from the first
+    token of a word, the whole word before it, at which a head that looks nearby looks just as much. `words` [n] is
+    None at special tokens.
     """
     places = [i for i, word in enumerate(words) if word is not None]
     inside = [(i, j) for i in places for j in places if j < i and words[j] == words[i]]
-    before = [(i, i - 1) for i in places if i - 1 in places and words[i - 1] != words[i]]
-    return _pairs(inside), _pairs(before)
+    starts = [i for i in places if i - 1 in places and words[i - 1] != words[i]]
+    return _pairs(inside), _pairs((i, j) for i in starts for j in places if j < i and words[j] == words[i - 1])
 
 
 def marked(marks: Sequence[bool], ordinary: range, causal: bool) -> Target:

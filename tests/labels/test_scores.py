@@ -168,7 +168,7 @@ def test_targets_by_hand():
     assert pairs(marked([False, True, False, True], range(1, 4), True)) == [(2, 1), (3, 1)]
     assert pairs(marked([False, True, False, True], range(1, 4), False)) == [(1, 3), (2, 1), (2, 3), (3, 1)]
     inner, control = earlier_pieces([None, 0, 0, 0, 1, 2, 2, None])
-    assert pairs(inner) == [(2, 1), (3, 1), (3, 2), (6, 5)] and pairs(control) == [(4, 3), (5, 4)]
+    assert pairs(inner) == [(2, 1), (3, 1), (3, 2), (6, 5)] and pairs(control) == [(4, 1), (4, 2), (4, 3), (5, 4)]
     assert inner.n_rows() == 3
 
 
