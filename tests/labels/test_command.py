@@ -32,6 +32,9 @@ def test_json_and_files_say_the_same(corpus, tmp_path, capsys):
         for row in head["labels"]:
             assert row.keys() == KEYS and row["low"] <= row["score"] <= row["high"] and row["effect"] is None
             assert row["confidence"] in ("high", "medium", "low") and 0 < row["p"] <= 1 and row["n"] >= 100
+    sure = {(head["layer"], head["head"], row["label"]) for head in heads for row in head["labels"]
+            if row["confidence"] != "low"}  # fmt: skip
+    assert sure >= {(0, 0, "previous_token"), (1, 1, "induction"), (2, 0, "coreference")}  # as the card says
     table = pd.read_csv(tmp_path / "t.csv")
     assert len(table) == sum(max(1, len(head["labels"])) for head in heads)
     assert table.label.isna().sum() == sum(not head["labels"] for head in heads)

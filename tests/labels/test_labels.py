@@ -152,9 +152,16 @@ def test_untrained_models_get_almost_no_labels(shape):
     assert np.mean([share_labelled(shape, seed) for seed in range(20)]) <= 0.05
 
 
-def test_the_bundled_decoders_known_heads_are_found():
-    """The card's heads: previous token L0.H0, induction L1.H1, pronouns L2.H0."""
-    table = label_heads(load_model("tiny-gpt"))
+@pytest.mark.slow  # the command's fast test checks tiny-gpt's too
+@pytest.mark.parametrize(
+    "name, heads",
+    [
+        ("tiny-gpt", {(0, 0): "previous_token", (1, 1): "induction", (2, 0): "coreference"}),
+        ("tiny-bert", {(1, 0): "previous_token", (1, 3): "next_token", (2, 3): "coreference"}),
+    ],
+)
+def test_the_heads_that_the_cards_name_are_found(name, heads):
+    table = label_heads(load_model(name))
     sure = table[table.confidence.isin(SURE)].groupby(["layer", "head"]).label.agg(set)
-    assert "previous_token" in sure[0, 0] and "induction" in sure[1, 1] and "coreference" in sure[2, 0]
+    assert all(label in sure[address] for address, label in heads.items())
     assert len(table.groupby(["layer", "head"])) == 16 and table.label.isna().any()
