@@ -157,6 +157,56 @@ def _validate_architectures(chosen: argparse.Namespace) -> int:
     return 1 if any(finding["heads_compared"] and not finding["passed"] for finding in findings) else 0
 
 
+def _label(chosen: argparse.Namespace) -> int:
+    if chosen.out is not None and chosen.out.suffix not in (".csv", ".json", ".parquet"):
+        raise AttnvizError("--out must end in one of .csv, .json, .parquet.")
+    texts = None if chosen.corpus is None else _lines(chosen.corpus)
+    from tqdm import tqdm
+
+    from attnviz.labels.labels import as_table, label_model
+
+    model = _load(chosen)
+    with tqdm(desc="labelling", unit="token", disable=None) as bar:
+        labelled = label_model(model, texts, _bar_progress(bar))
+    if chosen.out is not None:
+        _write_labels(labelled, as_table(labelled), chosen.out)
+    if chosen.json:
+        _print_json(labelled)
+    elif chosen.out is None:
+        for head in labelled["heads"]:
+            found = "   ".join(
+                f"{row['label']} {row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}] against {row['baseline']:.2f}"
+                f" ({row['confidence']})"
+                for row in head["labels"]
+            )
+            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {found or 'unlabelled'}")
+    return 0
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        texts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise AttnvizError(f"'{in_one_line(path)}' cannot be read ({in_one_line(error)}).") from error
+    if not texts:
+        raise AttnvizError(f"'{in_one_line(path)}' is empty: it should hold a sentence a line.")
+    return texts
+
+
+def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:
+    try:
+        if out.suffix == ".csv":
+            table.to_csv(out, index=False)
+        elif out.suffix == ".parquet":
+            table.to_parquet(out, index=False)
+        else:
+            out.write_text(json.dumps(labelled, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise AttnvizError(
+            f"'{in_one_line(out)}' cannot be written ({error.strerror}): choose another place."
+        ) from error
+
+
 def _load(chosen: argparse.Namespace) -> Any:
     from tqdm import tqdm
 
@@ -234,6 +284,14 @@ def _parser() -> argparse.ArgumentParser:
         "texts", metavar="TEXT", nargs="*", help="texts to compare on; without any, ten built-in ones"
     )
     validate.add_argument("--json", action="store_true", help=json_help)
-    for added in (trace, validate):
+
+    label = command("label", _label, "what every head seems to do, with the evidence")
+    label.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
+    label.add_argument(
+        "--corpus", type=Path, metavar="FILE", help="your own sentences, one a line, on which labels must hold as well"
+    )
+    label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")
+    label.add_argument("--json", action="store_true", help=json_help)
+    for added in (trace, validate, label):
         added.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     return parser

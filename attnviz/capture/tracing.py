@@ -12,7 +12,7 @@ from attnviz.capture.layers import capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids, with_written
-from attnviz.traces import Trace
+from attnviz.traces import LayerAttention, Trace
 
 
 def trace(
@@ -127,6 +127,14 @@ def read_text(
 def batch_of_one(module: Any, inputs: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:
     """One text's inputs, as in `Trace`, as the tensors [1, tokens] that the module takes."""
     return {name: torch.tensor([values], device=module.device) for name, values in inputs.items()}
+
+
+def capture_ids(module: Any, rows: Sequence[Sequence[int]]) -> list[tuple[LayerAttention, ...]]:
+    """Each layer of each of some equally long texts, given as token ids, in one forward pass.
+
+    Raises Uncapturable for a model that no route can show, and AttnvizError when memory runs out.
+    """
+    return capture_batch(module, {"input_ids": torch.tensor(rows, device=module.device)})[1]
 
 
 def run(module: Any, inputs: Mapping[str, Sequence[int]]) -> None:

@@ -1,0 +1,112 @@
+"""What a score must beat, and how sure it is: fixed offsets, intervals, sign flips, false-discovery rate.
+
+The unit is the sequence or sentence, never the token or the arc: rows of one text are not independent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from .scores import Tally
+from .targets import Picks, Probe
+
+RESAMPLES = 2000
+FLIPS = 99_999
+FLIPS_AT_A_TIME = 1_000
+OFFSETS = (*range(-10, 0), *range(1, 11))
+FIRST, NEAREST = "first", "nearest"
+Rule = int | str
+
+
+def score(tally: Tally) -> np.ndarray:
+    """[heads] hits a row, over all units."""
+    return tally.hits.sum(0) / tally.rows.sum()
+
+
+def interval(tally: Tally, rng: np.random.Generator, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979)."""
+    units = len(tally.rows)
+    places = rng.integers(units, size=(RESAMPLES, units)) + units * np.arange(RESAMPLES)[:, None]
+    counts = np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units)
+    drawn = (counts @ tally.hits) / (counts @ tally.rows)[:, None]
+    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    return low, high
+
+
+def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """[heads] one-sided p of `differences` [units, heads] being no larger than 0, where a unit's sign is a coin's.
+
+    A randomisation test by unit (Fisher 1935); the smallest value that it can give is 1e-5.
+    """
+    units = len(differences)
+    total = differences.sum(0) - 1e-9  # sums that differ by rounding only count as equal
+    at_least = np.zeros(differences.shape[1], dtype=int)
+    for begin in range(0, FLIPS, FLIPS_AT_A_TIME):
+        size = min(FLIPS_AT_A_TIME, FLIPS - begin)
+        bits = np.unpackbits(rng.integers(256, size=(size, units // 8 + 1), dtype=np.uint8), axis=1)[:, :units]
+        at_least += (bits.astype(float) @ differences >= total).sum(0)  # the flipped sum is 2·bits·d − Σd
+    return (at_least + 1) / (FLIPS + 1)
+
+
+def false_discovery(p: np.ndarray) -> np.ndarray:
+    """p-values adjusted over the whole family (Benjamini & Hochberg 1995)."""
+    return false_discovery_control(p, method="bh")
+
+
+def halves(tally: Tally, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """[heads] the score of either half of the units, split at random."""
+    order = rng.permutation(len(tally.rows))
+    first, second = order[: len(order) // 2], order[len(order) // 2 :]
+    return tuple(tally.hits[part].sum(0) / tally.rows[part].sum() for part in (first, second))  # type: ignore
+
+
+def rules(label: str) -> tuple[Rule, ...]:
+    """What a choice of this label is compared with: places that need no attention to be pointed at."""
+    return (FIRST, NEAREST) if label == "coreference" else (FIRST, *OFFSETS)
+
+
+def follow(rule: Rule, picks: Picks) -> np.ndarray:
+    """[rows] whether a rule picks a right word: the first candidate, the nearest one before, or the word at an offset
+    from the one that asks (where there is none, it is wrong)."""
+    rows = np.arange(len(picks.labels))
+    if rule == FIRST:
+        return picks.correct[rows, picks.candidates.argmax(1)]
+    if rule == NEAREST:
+        places = np.arange(picks.candidates.shape[1])
+        before = picks.candidates & (places < picks.positions[:, None])
+        return before.any(1) & picks.correct[rows, np.where(before, places, -1).argmax(1)]
+    places = picks.positions + int(rule)
+    inside = (places >= 0) & (places < picks.candidates.shape[1])
+    return inside & picks.correct[rows, np.where(inside, places, 0)]
+
+
+def best_rules(probes: Iterable[Probe]) -> dict[str, Rule]:
+    """For each label of choices, the rule that is right most often on these probes: others than those it is held
+    against, so that a head and its rule stand the same test."""
+    right: dict[str, dict[Rule, int]] = defaultdict(lambda: defaultdict(int))
+    for probe in probes:
+        for picks, label, rows in _rows_of_labels(probe):
+            for rule in rules(label):
+                right[label][rule] += int(follow(rule, picks)[rows].sum())
+    return {label: max(counts, key=lambda rule: counts[rule]) for label, counts in right.items()}
+
+
+def rule_hits(probes: Sequence[Probe], chosen: Mapping[str, Rule]) -> dict[str, np.ndarray]:
+    """[units] how often each label's rule is right."""
+    units = 1 + max(probe.unit for probe in probes)
+    hits: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(units))
+    for probe in probes:
+        for picks, label, rows in _rows_of_labels(probe):
+            if label in chosen:
+                hits[label][probe.unit] += follow(chosen[label], picks)[rows].sum()
+    return dict(hits)
+
+
+def _rows_of_labels(probe: Probe) -> Iterator[tuple[Picks, str, list[int]]]:
+    if probe.picks is not None:
+        for label in sorted(set(probe.picks.labels)):
+            yield probe.picks, label, [row for row, name in enumerate(probe.picks.labels) if name == label]

@@ -1,0 +1,289 @@
+"""The probes of one model: random tokens and generated sentences as it reads them, each with what is asked of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+from attnviz.models.text import TokenizedText, tokenize
+from attnviz.probes import PERIODS, Sentence, dependency_sentences, pronoun_sentences, repeats
+from attnviz.probes.words import Split
+
+from .targets import (
+    OFFSETS,
+    REST,
+    Probe,
+    Target,
+    after_duplicates,
+    at_offset,
+    duplicates,
+    earlier_pieces,
+    marked,
+    nearby,
+    resting,
+    word_picks,
+)
+
+PASSAGE = 64  # tokens
+N_PASSAGES, N_REPEATS, N_SENTENCES, N_PRONOUNS = 48, 65, 300, 200
+CHUNKS = (16, 24, 32)  # lengths of text that is said twice
+Chunks = Sequence[tuple[Sequence[int], Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a model reads a text: the special tokens around it, whether rows look back only, and its most tokens."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    causal: bool
+    limit: int | None = None
+
+    @property
+    def room(self) -> int:
+        """The most ordinary tokens that are used."""
+        return (self.limit or 10**9) - len(self.before) - len(self.after)
+
+    def ids(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        return (*self.before, *tokens, *self.after)
+
+    def ordinary(self, ids: Sequence[int]) -> range:
+        return range(len(self.before), len(ids) - len(self.after))
+
+
+def frame_of(tokenizer: Any, causal: bool, limit: int | None) -> Frame:
+    """The tokenizer's own frame; a tokenizer that starts texts with nothing gets its start token, if it has one."""
+    read = tokenize(tokenizer, "the")
+    ids, text = read.inputs["input_ids"], [i for i, segment in enumerate(read.segments) if segment is not None]
+    before, after = tuple(ids[: text[0]]), tuple(ids[text[-1] + 1 :])
+    if not before and tokenizer.bos_token_id is not None:
+        before = (tokenizer.bos_token_id,)
+    return Frame(before, after, causal, limit)
+
+
+def control_of(label: str) -> str:
+    """The name under which a label's own control is kept."""
+    return f"control of {label}"
+
+
+def first_family(tokenizer: Any, frame: Frame, seed: int) -> list[Probe]:
+    """What medium confidence is decided on: sentences of the training split, repeats of random tokens."""
+    return [
+        *passage_probes(tokenizer, frame, _texts("train", seed)),
+        *repetition_probes(random_chunks(tokenizer, frame, seed), frame),
+        *gold_probes(tokenizer, frame, "train", seed),
+    ]
+
+
+def second_family(tokenizer: Any, frame: Frame, seed: int, texts: Sequence[str] | None = None) -> list[Probe]:
+    """What high confidence needs as well: other templates and pairings, or the reader's own `texts`; positions on
+    random tokens too, and text, not random tokens, that is said twice."""
+    own = _texts("test", seed) if texts is None else list(texts)
+    passages = passage_probes(tokenizer, frame, own)
+    spare = [[*first, *second] for first, second in random_chunks(tokenizer, frame, seed + 1)][:N_PASSAGES]
+    return [
+        *passages,
+        *position_probes([tokens[:PASSAGE] for tokens in spare], frame, first_unit=len(passages)),
+        *repetition_probes(text_chunks(tokenizer, frame, own), frame),
+        *gold_probes(tokenizer, frame, "test", seed),
+    ]
+
+
+def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int) -> list[Probe]:
+    """Sentences with gold arcs, and sentences with a pronoun; each sentence is a unit."""
+    plain = dependency_sentences(N_SENTENCES, split=split, seed=seed)
+    counts = Counter(word.lower() for sentence in plain for word in sentence.words)
+    pronouns = pronoun_sentences(N_PRONOUNS, split=split, seed=seed)
+    questions = [syntax_questions(sentence) + rare_word_questions(sentence, counts) for sentence in plain]
+    return [
+        *sentence_probes(tokenizer, frame, plain, questions),
+        *sentence_probes(tokenizer, frame, pronouns, [coreference_questions(sentence) for sentence in pronouns]),
+    ]
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def positional_targets(n: int, ordinary: range, causal: bool) -> dict[str, Target]:
+    """The labels that depend on places only, and where a head rests."""
+    found = {"previous_token": at_offset(ordinary, -1), "current_token": at_offset(ordinary, 0)}
+    found |= {f"offset:-{step}": at_offset(ordinary, -step) for step in OFFSETS}
+    if not causal:
+        found |= {"next_token": at_offset(ordinary, 1)}
+        found |= {f"offset:+{step}": at_offset(ordinary, step) for step in OFFSETS}
+    found |= {"local": nearby(ordinary, causal), REST: resting(n, ordinary, causal)}
+    return _asked(found)
+
+
+def position_probes(sequences: Iterable[Sequence[int]], frame: Frame, first_unit: int = 0) -> list[Probe]:
+    """Positional labels on token sequences, one unit each."""
+    probes = []
+    for unit, tokens in enumerate(sequences, start=first_unit):
+        ids = frame.ids(tokens)
+        probes.append(Probe(unit, ids, positional_targets(len(ids), frame.ordinary(ids), frame.causal)))
+    return probes
+
+
+# --- repetition -------------------------------------------------------------------------------------------------------
+
+
+def repetition_probes(chunks: Chunks, frame: Frame) -> list[Probe]:
+    """Duplicate token and induction on (chunk, other chunk): the chunk twice, and as a control the chunk and the other.
+
+    The control is asked about the same pairs of places: a head that looks a fixed way back scores there as well.
+    """
+    probes = []
+    for unit, (chunk, other) in enumerate(chunks):
+        ids, control = frame.ids([*chunk, *chunk]), frame.ids([*chunk, *other])
+        ordinary = frame.ordinary(ids)
+        second = ordinary[len(chunk) :]
+        targets = _asked(
+            {
+                "duplicate_token": duplicates(ids, second, ordinary),
+                "induction": after_duplicates(ids, second, ordinary),
+            }
+        )
+        probes.append(Probe(unit, ids, targets))
+        probes.append(Probe(unit, control, {control_of(name): target for name, target in targets.items()}))
+    return probes
+
+
+def random_chunks(tokenizer: Any, frame: Frame, seed: int) -> Chunks:
+    """Chunks of different random tokens, in all the periods that fit the model; none if no period does."""
+    ids = sorted(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids))
+    periods = [period for period in PERIODS if 2 * period <= min(frame.room, len(ids))]
+    drawn = repeats(ids, ids[0], N_REPEATS, split="test", seed=seed, periods=periods) if periods else []
+    return [(found.ids[1 : found.period + 1], found.control[found.period + 1 :]) for found in drawn]
+
+
+def text_chunks(tokenizer: Any, frame: Frame, texts: Sequence[str]) -> Chunks:
+    """Running text cut into pairs of equally long chunks."""
+    ids = [token for text in texts for token in _read(tokenizer, text).inputs["input_ids"]]
+    found: list[tuple[list[int], list[int]]] = []
+    begin = 0
+    for length in cycle([length for length in CHUNKS if 2 * length <= frame.room]):
+        if len(found) == N_PASSAGES or begin + 2 * length > len(ids):
+            return found
+        found.append((ids[begin : begin + length], ids[begin + length : begin + 2 * length]))
+        begin += 2 * length
+    return found
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def passage_probes(tokenizer: Any, frame: Frame, texts: Sequence[str]) -> list[Probe]:
+    """Positions, pieces of words and punctuation on passages of whole sentences."""
+    probes = []
+    for unit, passage in enumerate(passages(tokenizer, texts, min(PASSAGE, frame.room))):
+        read = _read(tokenizer, passage)
+        ids = frame.ids(read.inputs["input_ids"])
+        ordinary = frame.ordinary(ids)
+        edges = [None] * len(frame.before), [None] * len(frame.after)
+        inside, control = earlier_pieces([*edges[0], *read.words, *edges[1]])
+        marks = [passage[a:b].strip() != "" and not any(map(str.isalnum, passage[a:b])) for a, b in read.offsets]
+        targets = positional_targets(len(ids), ordinary, frame.causal) | {
+            "same_word": inside,
+            control_of("same_word"): control,
+            "punctuation": marked([False] * len(frame.before) + marks, ordinary, frame.causal),
+        }
+        probes.append(Probe(unit, ids, _asked(targets)))
+    return probes
+
+
+def passages(tokenizer: Any, texts: Sequence[str], room: int) -> list[str]:
+    """Texts joined in order, as many as fit into `room` tokens; a text that alone does not fit is left out."""
+    found: list[str] = []
+    current: str = ""
+    for text in texts:
+        joined = f"{current} {text}".strip()
+        if len(_read(tokenizer, joined).words) <= room:
+            current = joined
+            continue
+        found += [current] if current else []
+        current = text if len(_read(tokenizer, text).words) <= room else ""
+        if len(found) == N_PASSAGES:
+            return found
+    return found + ([current] if current else [])
+
+
+# --- gold answers -----------------------------------------------------------------------------------------------------
+
+Question = tuple[str, int, Sequence[int], Sequence[int] | None]
+
+
+def sentence_probes(
+    tokenizer: Any, frame: Frame, sentences: Sequence[Sentence], questions: Sequence[Sequence[Question]]
+) -> list[Probe]:
+    """Questions about words, for sentences that fit; words that share a token with another are asked nothing."""
+    probes = []
+    for unit, (sentence, asked) in enumerate(zip(sentences, questions)):
+        read = _read(tokenizer, sentence.text)
+        ids = frame.ids(read.inputs["input_ids"])
+        words = [
+            [
+                place + len(frame.before)
+                for place, (a, b) in enumerate(read.offsets)
+                if a < end and b > start and read.segments[place] is not None
+            ]
+            for start, end in sentence.spans
+        ]
+        owners = Counter(token for tokens in words for token in tokens)
+        alone = {
+            number for number, tokens in enumerate(words) if tokens and all(owners[token] == 1 for token in tokens)
+        }
+        kept = [
+            (label, word, [target for target in right if target in alone], candidates)
+            for label, word, right, candidates in asked
+            if word in alone
+        ]
+        picks = word_picks(words, kept, len(ids), frame.causal) if len(read.words) <= frame.room else None
+        if picks is not None:
+            probes.append(Probe(unit, ids, picks=picks))
+    return probes
+
+
+def syntax_questions(sentence: Sentence) -> list[Question]:
+    """From each word to its head, and from each head to its dependents of one relation (Clark et al. 2019, section
+    4.2). Punctuation has no relation to look for."""
+    arcs = [arc for arc in sentence.dependencies if arc.relation != "punct"]
+    below: dict[tuple[str, int], list[int]] = {}
+    for arc in arcs:
+        below.setdefault((arc.relation, arc.head), []).append(arc.dependent)
+    to_head: list[Question] = [(f"syntactic:{arc.relation}:to_head", arc.dependent, [arc.head], None) for arc in arcs]
+    return to_head + [(f"syntactic:{name}:to_dependent", head, words, None) for (name, head), words in below.items()]
+
+
+def rare_word_questions(sentence: Sentence, counts: Counter[str]) -> list[Question]:
+    """From each word to the sentence's least frequent other word, by the count over all sentences of the family (Voita
+    et al. 2019, section 5)."""
+    words = [number for number, word in enumerate(sentence.words) if word.isalpha()]
+    questions: list[Question] = []
+    for asking in words:
+        others = {number: counts[sentence.words[number].lower()] for number in words if number != asking}
+        rarest = min(others.values(), default=0)
+        questions.append(("rare_word", asking, [number for number, count in others.items() if count == rarest], None))
+    return questions
+
+
+def coreference_questions(sentence: Sentence) -> list[Question]:
+    """From the pronoun to its antecedent, among all mentions that stand before it (Clark et al. 2019, section 4.3)."""
+    assert sentence.pronoun is not None and sentence.antecedent is not None
+    mentions = [word for word in (sentence.antecedent, *sentence.distractors) if word < sentence.pronoun]
+    return [("coreference", sentence.pronoun, [sentence.antecedent], mentions)]
+
+
+def _texts(split: Split, seed: int) -> list[str]:
+    return [sentence.text for sentence in dependency_sentences(N_SENTENCES, split=split, seed=seed)]
+
+
+def _read(tokenizer: Any, text: str) -> TokenizedText:
+    """The text's own tokens, without special ones. Raises AttnvizError for a text that cannot be read."""
+    return tokenize(tokenizer, text, add_special=False)
+
+
+def _asked(targets: dict[str, Target]) -> dict[str, Target]:
+    return {name: target for name, target in targets.items() if len(target.queries)}

@@ -1,0 +1,173 @@
+"""Models whose heads are known, because their weights are written by hand: of GPT-2's type and of BERT's.
+
+Every token's vector is a sum of one-hot codes: which token it is, where it stands, and (from layer 1 on, in the GPT-2
+type) which token stands before it. A code is stored twice, as +1 and as −1, so that a vector's mean is 0, and all
+vectors are equally long: layer normalisation only multiplies them by a number that is known, and divided out again.
+A head is two matrices from codes to its queries and keys; its scores are exactly code_i · Q Kᵀ · code_j.
+"""
+
+import math
+
+import numpy as np
+import torch
+import transformers
+
+from attnviz.labels.material import Frame, position_probes, repetition_probes
+from attnviz.labels.targets import Probe
+from attnviz.probes import Repeat
+
+VOCABULARY, POSITIONS = 48, 64  # token 0 is the start token; BERT's type ends with token 1
+N_HEADS, WIDTH = 5, VOCABULARY + POSITIONS + 1
+D_MODEL = N_HEADS * WIDTH
+TOKEN, POSITION, BEFORE = 0, VOCABULARY, VOCABULARY + POSITIONS  # where each code begins
+CODES = 2 * VOCABULARY + POSITIONS
+G, G_REST, G_NOT_SELF = 8.0, 4.0, 30.0
+
+Matrices = tuple[np.ndarray, np.ndarray]
+
+
+def empty() -> Matrices:
+    """A head that looks at all keys alike."""
+    return np.zeros((CODES, WIDTH)), np.zeros((CODES, WIDTH))
+
+
+def offset(*steps: int, gain: float = G) -> Matrices:
+    """Looks at the places `steps` from its own, alike."""
+    q, k = empty()
+    for place in range(POSITIONS):
+        k[POSITION + place, place] = 1
+        for step in steps:
+            if 0 <= place + step < POSITIONS:
+                q[POSITION + place, place + step] = gain
+    return q, k
+
+
+def resting(head: Matrices, slot: int, gain: float) -> Matrices:
+    """The head, drawn to the first position as well; `slot` is a dimension that it does not use."""
+    q, k = head
+    q[POSITION : POSITION + POSITIONS, slot] = gain
+    k[POSITION, slot] = 1
+    return q, k
+
+
+def duplicate() -> Matrices:
+    """Looks at its own token's other places."""
+    q, k = empty()
+    for token in range(2, VOCABULARY):
+        q[TOKEN + token, token], k[TOKEN + token, token] = G, 1
+    for place in range(1, POSITIONS):
+        q[POSITION + place, VOCABULARY + place] = -(G_NOT_SELF + G)
+        k[POSITION + place, VOCABULARY + place] = 1
+    return resting((q, k), VOCABULARY, G_REST)
+
+
+def induction() -> Matrices:
+    """Looks at what stands after its own token; reads what a previous-token head has written."""
+    q, k = empty()
+    for token in range(2, VOCABULARY):
+        q[TOKEN + token, token], k[BEFORE + token, token] = G, 1
+    return resting((q, k), 0, G_REST)
+
+
+def two_jobs() -> Matrices:
+    """Previous token where the query's id is even, the first position where it is odd."""
+    q, k = offset(-1)
+    q[TOKEN + 1 : TOKEN + VOCABULARY : 2, 0] += 2 * G
+    return q, k
+
+
+DECOY_OFFSET = -15  # the induction target of repeats with period 16
+GPT2_HEADS: list[list[tuple[Matrices, set[str]]]] = [
+    [
+        (offset(-1, gain=30), {"previous_token", "local"}),
+        (duplicate(), {"duplicate_token"}),
+        (resting(empty(), 0, G), set()),
+        (empty(), set()),
+        (offset(0), {"current_token", "local"}),
+    ],
+    [
+        (induction(), {"induction"}),
+        (offset(DECOY_OFFSET), {f"offset:{DECOY_OFFSET}"}),
+        (two_jobs(), {"previous_token"}),
+        (offset(0, -1, -2), {"local"}),
+        (empty(), set()),
+    ],
+    [(empty(), set())] * N_HEADS,
+]
+BERT_HEADS: list[list[tuple[Matrices, set[str]]]] = [
+    [
+        (offset(1), {"next_token", "local"}),
+        (offset(-1), {"previous_token", "local"}),
+        (resting(empty(), 0, G), set()),
+        (empty(), set()),
+        (offset(3), {"offset:+3"}),
+    ],
+    [(duplicate(), {"duplicate_token"}), (offset(-2, -1, 1, 2), {"local"})] + [(empty(), set())] * 3,
+]
+
+
+def random_probes(drawn: list[Repeat], frame: Frame) -> list[Probe]:
+    """Places and repetition on random tokens, all that a model without a tokenizer can be asked."""
+    chunks = [(found.ids[1 : found.period + 1], found.control[found.period + 1 :]) for found in drawn]
+    return position_probes([[*one, *other] for one, other in chunks], frame) + repetition_probes(chunks, frame)
+
+
+def layer_scale(squared: float, epsilon: float) -> float:
+    """What layer normalisation multiplies a vector of this squared length by."""
+    return 1 / math.sqrt(squared / D_MODEL + epsilon)
+
+
+def planted_gpt2(heads=GPT2_HEADS) -> transformers.GPT2Model:
+    """A decoder in double precision; head 0 of layer 0 must be the previous-token head, and writes what it sees."""
+    config = transformers.GPT2Config(
+        vocab_size=VOCABULARY, n_positions=POSITIONS, n_embd=D_MODEL, n_layer=len(heads), n_head=N_HEADS, n_inner=8,
+        attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    model = transformers.GPT2Model(config).double().eval().requires_grad_(False)
+    _clear(model, ("ln_",))
+    _embed(model.wte.weight, model.wpe.weight)
+    for index, (block, planted) in enumerate(zip(model.h, heads)):
+        scale = layer_scale(4 if index == 0 else 6, config.layer_norm_epsilon)
+        for head, ((q, k), _) in enumerate(planted):
+            part = slice(head * WIDTH, (head + 1) * WIDTH)
+            block.attn.c_attn.weight[:CODES, part] = torch.tensor(q * math.sqrt(WIDTH) / scale)
+            block.attn.c_attn.weight[:CODES, D_MODEL:][:, part] = torch.tensor(k / scale)
+    first = model.h[0].attn
+    for token in range(VOCABULARY):
+        first.c_attn.weight[TOKEN + token, 2 * D_MODEL + token] = 1 / layer_scale(4, config.layer_norm_epsilon)
+        first.c_proj.weight[token, BEFORE + token] = 1
+        first.c_proj.weight[token, CODES + BEFORE + token] = -1
+    return model
+
+
+def planted_bert(heads=BERT_HEADS) -> transformers.BertModel:
+    """An encoder in double precision; its heads write nothing."""
+    config = transformers.BertConfig(
+        vocab_size=VOCABULARY, hidden_size=D_MODEL, num_hidden_layers=len(heads), num_attention_heads=N_HEADS,
+        intermediate_size=8, max_position_embeddings=POSITIONS,
+    )  # fmt: skip
+    model = transformers.BertModel(config, add_pooling_layer=False).double().eval().requires_grad_(False)
+    _clear(model, ("LayerNorm",))
+    _embed(model.embeddings.word_embeddings.weight, model.embeddings.position_embeddings.weight)
+    size = layer_scale(4, config.layer_norm_eps)  # of a code, after the embedding's normalisation
+    for layer, planted in zip(model.encoder.layer, heads):
+        attention = layer.attention.self
+        for head, ((q, k), _) in enumerate(planted):
+            part = slice(head * WIDTH, (head + 1) * WIDTH)
+            attention.query.weight[part, :CODES] = torch.tensor(q.T * math.sqrt(WIDTH) / size)
+            attention.key.weight[part, :CODES] = torch.tensor(k.T / size)
+        for _ in range(2):  # after the attention, and after the feed-forward part
+            size *= layer_scale(4 * size**2, config.layer_norm_eps)
+    return model
+
+
+def _clear(model, norms: tuple[str, ...]) -> None:
+    """All zero, so that nothing acts but what is planted; normalisation multiplies by one."""
+    for name, parameter in model.named_parameters():
+        parameter.fill_(float(name.endswith("weight") and any(norm in name for norm in norms)))
+
+
+def _embed(tokens: torch.Tensor, positions: torch.Tensor) -> None:
+    for weight, begin in ((tokens, TOKEN), (positions, POSITION)):
+        for number in range(len(weight)):
+            weight[number, begin + number], weight[number, CODES + begin + number] = 1, -1

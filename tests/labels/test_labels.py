@@ -1,0 +1,167 @@
+"""Planted models get the planted labels and no others, untrained ones get none, and intervals hold what they say."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from attnviz.labels.baselines import false_discovery, interval, sign_flip_p
+from attnviz.labels.labels import COLUMNS, CRITERIA, label_heads, label_model, measured, verdicts
+from attnviz.labels.material import Frame
+from attnviz.labels.scores import Tally, tallies
+from attnviz.models.loading import LoadedModel, load_model
+from attnviz.probes import repeats
+
+from .planted import BERT_HEADS, DECOY_OFFSET, GPT2_HEADS, VOCABULARY, planted_bert, planted_gpt2, random_probes
+
+SURE = ("medium", "high")
+PERIODS = (11, 16, 23)  # the decoy's offset is right in every third repeat
+
+
+def verdicts_on(module, frame: Frame) -> list[list[dict]]:
+    """The verdicts of a model without a tokenizer, on random tokens."""
+    families = []
+    for seed in (1, 2):
+        drawn = repeats(range(2, VOCABULARY), 0, 48, split="test", seed=seed, periods=PERIODS)
+        heads, found = tallies(module, random_probes(drawn, frame))
+        families.append(measured(found, {}))
+    return verdicts(*families, len(heads))
+
+
+@pytest.fixture(scope="module")
+def gpt2():
+    return verdicts_on(planted_gpt2(), Frame((0,), (), True))
+
+
+def named(found: list[dict], *confidences: str) -> set[str]:
+    return {row["label"] for row in found if row["confidence"] in confidences}
+
+
+def test_a_planted_decoder_gets_exactly_its_labels(gpt2):
+    for found, (_, planted) in zip(gpt2, (head for layer in GPT2_HEADS for head in layer), strict=True):
+        assert named(found, *SURE) == planted == named(found, "high")
+
+
+def test_decoys_are_told_apart(gpt2):
+    """A fixed way back scores as induction where the period fits it: so it does in the control."""
+    far_back, two_jobs, window = gpt2[6], gpt2[7], gpt2[8]
+    assert named(far_back, *SURE) == {f"offset:{DECOY_OFFSET}"}
+    assert next(row["score"] for row in two_jobs if row["label"] == "previous_token") < 0.7
+    assert "previous_token" not in named(window, "low", *SURE)
+
+
+def test_a_planted_encoder_gets_exactly_its_labels():
+    found = verdicts_on(planted_bert(), Frame((0,), (1,), False))
+    for rows, (_, planted) in zip(found, (head for layer in BERT_HEADS for head in layer), strict=True):
+        assert named(rows, *SURE) == planted
+
+
+def test_a_head_that_is_no_better_than_its_control_stays_low():
+    """The scores alone would do: 0.9 of the weight, ten times what uniform weights give."""
+    rows = np.full(30, 10.0)
+    tally = Tally(np.full((30, 2), 9.0), rows, rows * 0.05)
+    control = Tally(np.column_stack([np.full(30, 9.0), np.full(30, 1.0)]), rows, rows * 0.05)
+    first = measured({"induction": tally, "control of induction": control}, {})
+    found = verdicts(first, first, 2)
+    assert named(found[0], "low") == {"induction"} == named(found[1], "high")
+    assert named(verdicts(first, {}, 2)[1], "medium") == {"induction"}  # no second family has it
+
+
+def test_a_choice_must_beat_the_best_rule_by_ten_points():
+    rng = np.random.default_rng(0)
+    rows = np.full(300, 2.0)
+    hits = rng.binomial(2, [0.5, 0.75], size=(300, 2)).astype(float)
+    weight = Tally(np.full((300, 2), 1.4), rows, rows * 0.2)
+    name = "syntactic:obj:to_head"
+    sums = {name: Tally(hits, rows, rows * 0.2), f"weight of {name}": weight}
+    rule = rng.binomial(2, 0.5, size=300)
+    first = measured(sums, {name: rule})
+    (none, found) = verdicts(first, first, 2)
+    assert none == [] and named(found, "high") == {name}
+    assert found[0].keys() == set(COLUMNS) and found[0]["baseline"] == pytest.approx(rule.sum() / 600)
+    flat = sums | {f"weight of {name}": Tally(np.full((300, 2), 0.5), rows, rows * 0.2)}
+    assert verdicts(measured(flat, {name: rule}), first, 2) == [[], []]
+
+
+def test_too_few_rows_say_nothing():
+    tally = Tally(np.full((10, 1), 20.0), np.full(10, 20.0), np.ones(10))
+    assert measured({"previous_token": tally}, {}) == {}
+
+
+def test_every_label_has_a_threshold_with_a_reason():
+    assert all(criterion.reason and criterion.margin > 0 for criterion in CRITERIA.values())
+
+
+def test_sign_flips_by_hand():
+    """All of eight differences positive: one pattern of signs in 256 gives as much."""
+    rng = np.random.default_rng(0)
+    p = sign_flip_p(np.column_stack([np.ones(8), np.zeros(8), -np.ones(8)]), rng)
+    assert p[0] == pytest.approx(1 / 256, rel=0.2) and p[1] == p[2] == 1
+    np.testing.assert_allclose(false_discovery(np.array([0.01, 0.02, 0.9])), [0.03, 0.03, 0.9])
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_true_score():
+    """Scores that vary within and between units, as those of a head with two jobs do."""
+    rng = np.random.default_rng(5)
+    true, inside = 0.55, 0
+    for _ in range(2000):
+        rows = rng.integers(10, 40, size=64)
+        means = rng.beta(true * 6, (1 - true) * 6, size=64)
+        tally = Tally(rng.binomial(rows, means)[:, None].astype(float), rows.astype(float), rows * 0.1)
+        low, high = interval(tally, rng)
+        inside += bool(low[0] <= true <= high[0])
+    assert 0.92 <= inside / 2000 <= 0.97
+
+
+# --- models with a tokenizer ------------------------------------------------------------------------------------------
+
+SHAPES = {
+    "gpt2": lambda size: transformers.GPT2Config(vocab_size=size, n_embd=64, n_layer=4, n_head=4, n_positions=128),
+    "bert": lambda size: transformers.BertConfig(
+        vocab_size=size, hidden_size=64, num_hidden_layers=4, num_attention_heads=4, intermediate_size=256
+    ),
+    "llama": lambda size: transformers.LlamaConfig(
+        vocab_size=size, hidden_size=64, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=128,
+    ),
+}  # fmt: skip
+
+
+def untrained(shape: str, seed: int) -> LoadedModel:
+    """A model of the shape as it starts, with the tokenizer of a bundled one."""
+    bundled = load_model("tiny-bert" if shape == "bert" else "tiny-gpt")
+    config = SHAPES[shape](len(bundled.tokenizer))
+    torch.manual_seed(seed)
+    module = transformers.AutoModel.from_config(config).eval().requires_grad_(False)
+    return LoadedModel(module, bundled.tokenizer, shape, "", shape, "cpu", 128)
+
+
+def share_labelled(shape: str, seed: int) -> float:
+    heads = label_model(untrained(shape, seed))["heads"]
+    return float(np.mean([bool(named(head["labels"], *SURE)) for head in heads]))
+
+
+def test_an_untrained_model_gets_no_labels():
+    assert share_labelled("llama", 0) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+def test_untrained_models_get_almost_no_labels(shape):
+    assert np.mean([share_labelled(shape, seed) for seed in range(20)]) <= 0.05
+
+
+@pytest.mark.slow  # the command's fast test checks tiny-gpt's too
+@pytest.mark.parametrize(
+    "name, heads",
+    [
+        ("tiny-gpt", {(0, 0): "previous_token", (1, 1): "induction", (2, 0): "coreference"}),
+        ("tiny-bert", {(1, 0): "previous_token", (1, 3): "next_token", (2, 3): "coreference"}),
+    ],
+)
+def test_the_heads_that_the_cards_name_are_found(name, heads):
+    table = label_heads(load_model(name))
+    sure = table[table.confidence.isin(SURE)].groupby(["layer", "head"]).label.agg(set)
+    assert all(label in sure[address] for address, label in heads.items())
+    assert len(table.groupby(["layer", "head"])) == 16 and table.label.isna().any()
