@@ -163,7 +163,7 @@ def _label(chosen: argparse.Namespace) -> int:
     texts = None if chosen.corpus is None else _lines(chosen.corpus)
     from tqdm import tqdm
 
-    from attnviz.labels.labels import as_table, label_model
+    from attnviz.labels.study import as_table, label_model
 
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
