@@ -5,10 +5,12 @@ A file is text to be read and no more. What it is, its first lines tell; a file 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.text import WORD
@@ -55,19 +57,28 @@ class GoldText:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A file's name, which format it was read as, and its texts."""
+    """A file's name, which format it was read as, its texts, and a digest of its bytes."""
 
     name: str
     form: str
     texts: tuple[GoldText, ...]
+    digest: str
 
     @property
-    def arcs(self) -> int:
-        return sum(len(text.dependencies) for text in self.texts)
+    def gold(self) -> bool:
+        """Whether it answers any question."""
+        return any(text.dependencies or text.references for text in self.texts)
 
     @property
-    def references(self) -> int:
-        return sum(len(text.references) for text in self.texts)
+    def described(self) -> dict[str, Any]:
+        """What is said of it beside labels: its name and format, and how much it holds."""
+        return {
+            "name": self.name,
+            "format": self.form,
+            "texts": len(self.texts),
+            "arcs": sum(len(text.dependencies) for text in self.texts),
+            "pronouns": sum(len(text.references) for text in self.texts),
+        }
 
 
 class _Malformed(Exception):
@@ -107,7 +118,7 @@ def parse(file: bytes, name: str) -> Corpus:
         raise AttnvizError(
             f"'{shown}', taken for {form}, holds no text of use: add sentences of up to {LONGEST:,} characters."
         )
-    return Corpus(name, form, texts)
+    return Corpus(name, form, texts, hashlib.blake2b(file, digest_size=16).hexdigest())
 
 
 def spread(texts: Sequence[GoldText], most: int) -> tuple[GoldText, ...]:

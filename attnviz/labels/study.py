@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from attnviz.probes import VERSION
 from attnviz.traces import Head
 
 from .baselines import best_rules, rule_hits, score
+from .corpora import Corpus, read, spread
 from .labels import COLUMNS, SEED, Measured, measured, verdicts
 from .material import first_family, frame_of, gold_probes, second_family
 from .scores import ENTROPY, Progress, Tally, tallies
 from .targets import REST, Probe
 
 N_EXAMPLES = 3
+MOST_TEXTS = 1200  # of a corpus
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +83,11 @@ class Study:
         }  # fmt: skip
 
 
-def study(model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None) -> Study:
+def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
     """Every head on both families of probes.
 
-    `texts` take the place of the generated ones in the second family, for labels that need no gold answers.
+    A corpus takes the place of generated sentences in the second family, as far as it has gold answers. Every other
+    of its texts is then only used to choose the rule that a label is held against.
     `progress(done, total)` counts tokens; what it raises ends the work.
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
@@ -94,24 +98,24 @@ def study(model: LoadedModel, texts: Sequence[str] | None = None, progress: Prog
         )
     try:
         with model.lock:
-            return _study(model, texts, progress)
+            return _study(model, corpus, progress)
     except Uncapturable as reason:
         raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
 
 
-def label_model(
-    model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
+def label_model(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> dict[str, Any]:
     """Every head with its rest share, entropy share and labels, as the JSON of `python -m attnviz label`; arguments and
     errors as in `study`."""
-    return study(model, texts, progress).json()
+    return study(model, corpus, progress).json()
 
 
 def label_heads(
-    model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None
+    model: LoadedModel, corpus: Corpus | str | Path | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """`label_model` as a table, one row a label; a head without one has a row whose label is None."""
-    return as_table(label_model(model, texts, progress))
+    """`label_model` as a table, one row a label; a head without one has a row whose label is None. `corpus` may be the
+    path of a file, which `corpora.read` reads."""
+    given = read(corpus) if isinstance(corpus, str | Path) else corpus
+    return as_table(label_model(model, given, progress))
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
@@ -125,13 +129,15 @@ def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*address, *COLUMNS])
 
 
-def _study(model: LoadedModel, texts: Sequence[str] | None, progress: Progress | None) -> Study:
+def _study(model: LoadedModel, corpus: Corpus | None, progress: Progress | None) -> Study:
     tokenizer = model.tokenizer
     ids = tokenizer("the")["input_ids"] * 2
     causal = capture_ids(model.module, [ids])[0][0].kind == "decoder"
     frame = frame_of(tokenizer, causal, model.limit)
-    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, texts)
-    rules = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1))
+    texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
+    asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
+    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)
+    rules = [best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spared)) for spared in ((), spare)]
     total = sum(len(probe.ids) for probes in families for probe in probes)
     heads: list[Head] = []
     sums: list[dict[str, Tally]] = []
@@ -140,13 +146,15 @@ def _study(model: LoadedModel, texts: Sequence[str] | None, progress: Progress |
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
         heads, found = tallies(model.module, probes, counted)
         sums.append(found)
-    first, second = (measured(found, rule_hits(probes, rules)) for found, probes in zip(sums, families))
+    controls = (rule_hits(probes, chosen) for probes, chosen in zip(families, rules))
+    first, second = (measured(found, control) for found, control in zip(sums, controls))
     examples: dict[tuple[int, ...], int] = {}
     return Study(
         model=model.name,
         revision=model.revision,
         probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in families],
-                "labels": sorted(first), "rules": rules},
+                "labels": sorted(first), "rules": rules[0],
+                "corpus": None if corpus is None else corpus.described | {"rules": rules[1]}},
         heads=tuple(heads),
         rest=score(sums[0][REST]),
         entropy=score(sums[0][ENTROPY]),

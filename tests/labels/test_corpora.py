@@ -47,7 +47,7 @@ def as_file(lines) -> bytes:
 
 def test_dependencies_and_where_each_word_stands():
     corpus = parse(as_file(CATS), "cats.txt")
-    assert corpus.form == CONLLU and corpus.arcs == 5
+    assert corpus.form == CONLLU and corpus.described["arcs"] == 5
     (found,) = corpus.texts
     assert found.words == ("The", "cat", "ca", "n't", "see", ".")
     arcs = {(found.words[arc.dependent], found.words[arc.head], arc.relation) for arc in found.dependencies}
@@ -187,7 +187,11 @@ def test_what_is_no_file_is_said_to_be_none(tmp_path, name):
 def test_the_published_sets_are_read_whole(data):
     """The counts are those of the sets' own papers and of whoever counted before us."""
     trees = read(data / "text" / "en_ewt-ud-dev.conllu")
-    assert (len(trees.texts), sum(len(text.words) for text in trees.texts), trees.arcs) == (2001, 25147, 23146)
+    assert (len(trees.texts), sum(len(text.words) for text in trees.texts), trees.described["arcs"]) == (
+        2001,
+        25147,
+        23146,
+    )
     gap = read(data / "text" / "gap-development.tsv")
     nearest = [max(text.references[0].right) > max(text.references[0].others) for text in gap.texts]
-    assert len(nearest) == gap.references == 1378 and sum(nearest) / 1378 == pytest.approx(0.504, abs=0.001)
+    assert len(nearest) == gap.described["pronouns"] == 1378 and sum(nearest) / 1378 == pytest.approx(0.504, abs=0.001)
