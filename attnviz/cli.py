@@ -163,12 +163,13 @@ def _label(chosen: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from attnviz.labels.corpora import read
-    from attnviz.labels.study import as_table, label_model
+    from attnviz.labels.kept import study_once
+    from attnviz.labels.study import as_table
 
     corpus = None if chosen.corpus is None else read(chosen.corpus)
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        labelled = label_model(model, corpus, _bar_progress(bar))
+        labelled = study_once(model, corpus, _bar_progress(bar), chosen.again).json()
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
@@ -284,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="sentences on which labels must hold as well: plain text, CoNLL-U, GAP, or LitBank's coreference",
     )
+    label.add_argument("--again", action="store_true", help="do not take the answer that was kept from the last time")
     label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")
     label.add_argument("--json", action="store_true", help=json_help)
     for added in (trace, validate, label):

@@ -90,7 +90,7 @@ def read(path: str | Path) -> Corpus:
     path = Path(path)
     try:
         if not path.is_file():
-            raise AttnvizError(f"'{in_one_line(path)}' is no file: name a file of sentences.")
+            raise AttnvizError(f"'{in_one_line(path)}' cannot be read: it is no file. Name a file of sentences.")
         if path.stat().st_size > MOST:
             size = f"{path.stat().st_size / 2**20:,.0f} MiB, and {MOST // 2**20} are read"
             raise AttnvizError(f"'{in_one_line(path)}' has {size}: take a part of it.")
@@ -107,6 +107,8 @@ def parse(file: bytes, name: str) -> Corpus:
     except UnicodeDecodeError as error:
         line = 1 + file[: error.start].count(b"\n")
         raise AttnvizError(f"'{shown}', line {line}: this is not UTF-8. Save the file as UTF-8 text.") from None
+    if not file.strip():
+        raise AttnvizError(f"'{shown}' is empty: it should hold sentences.")
     form = _form(lines, name)
     try:
         found = {CONLLU: _conllu, GAP: _gap, COREFERENCE: _coreference, PLAIN: _plain}[form](lines)

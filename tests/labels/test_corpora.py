@@ -164,9 +164,15 @@ def test_a_mistake_is_named_with_its_line(file, line, said):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("file", [b"", b"\n\n", b"a" * 5000, as_file([HEADER]), as_file(BOOK[:1])])
+@pytest.mark.parametrize("file", [b"a" * 5000, as_file([HEADER]), as_file(BOOK[:1])])
 def test_a_file_that_holds_nothing_is_said_to(file):
     with pytest.raises(AttnvizError, match="holds no text"):
+        parse(file, "nothing.txt")
+
+
+@pytest.mark.parametrize("file", [b"", b" \r\n\n"])
+def test_an_empty_file_is_said_to_be_empty(file):
+    with pytest.raises(AttnvizError, match="is empty"):
         parse(file, "nothing.txt")
 
 
@@ -180,7 +186,7 @@ def test_the_size_is_looked_at_before_the_file_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "nowhere.txt"])
 def test_what_is_no_file_is_said_to_be_none(tmp_path, name):
-    with pytest.raises(AttnvizError, match="no file"):
+    with pytest.raises(AttnvizError, match="it is no file"):
         read(tmp_path / name)
 
 
