@@ -123,7 +123,7 @@ def _shape(module: Any) -> tuple[int, int]:
 
 
 def _scores(module: Any, recipe: Recipe) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """[layers, heads] of each label: the mean of a diagonal, as it was published, and of the second copy's rows only."""
+    """[layers, heads] of each label: the mean of a diagonal, as published, and that of the second copy's rows only."""
     if recipe.high > module.config.vocab_size or 2 * recipe.period > module.config.max_position_embeddings:
         raise AttnvizError(
             f"The model cannot read {2 * recipe.period} tokens with ids up to {recipe.high}: name another."

@@ -10,7 +10,7 @@ from attnviz.labels.corpora import parse
 from attnviz.labels.labels import measured, verdicts
 from attnviz.labels.material import frame_of, tree_probes
 from attnviz.labels.scores import tallies, weight_of
-from attnviz.labels.study import Study
+from attnviz.labels.study import Study, study
 from attnviz.models.loading import LoadedModel
 from benchmarks.syntax_and_coreference import evaluate, summary, table
 
@@ -90,6 +90,22 @@ def test_its_weight_is_what_its_scores_give():
     rest = [exp(-SLOPE * away) for away in (1, 3)]
     share = found[weight_of("syntactic:det:to_head")].hits[0, 3]
     assert share == pytest.approx(noun[0] / (sum(noun) + sum(rest)), abs=1e-9)
+
+
+def test_a_corpus_takes_the_place_of_generated_sentences(planted):
+    """The score on the second family is that on the file's second half; the other half has chosen the rule."""
+    model, heads = planted
+    done = study(model, trees(5))
+    label, number = next((label, i) for i, (_, labels) in enumerate(heads) for label in labels)
+    _, nearest = treebank(SIZE, 5)
+    assert done.scores[label].again[number] == pytest.approx(accuracy(planted, nearest[::2]), abs=1e-12)
+    corpus = done.probes["corpus"]
+    assert {key: corpus[key] for key in ("name", "format", "texts", "pronouns")} == {
+        "name": "trees.conllu", "format": "CoNLL-U", "texts": SIZE, "pronouns": 0,
+    }  # fmt: skip
+    assert (
+        corpus["rules"][label] != done.probes["rules"][label] and "syntactic:compound:to_dependent" in corpus["rules"]
+    )
 
 
 def test_the_evaluation_says_which_labels_hold(planted, families):
