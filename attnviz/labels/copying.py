@@ -20,9 +20,10 @@ def by_sign(
     heads: Sequence[Head],
     language_model: Any,
     families: Sequence[Sequence[Probe]],
-) -> tuple[list[list[dict[str, Any]]], np.ndarray]:
+) -> tuple[list[list[dict[str, Any]]], np.ndarray | None]:
     """The verdicts, in which induction is called copy_suppression where the head lowers what it finds, and [heads, 3]:
-    how much it raises it in the first family, in nats, with its 95 % interval; NaN where that is not known.
+    how much it raises it in the first family, in nats, with its 95 % interval; NaN for heads without the label, None
+    where nothing is known.
 
     A head whose interval holds 0 is left as it is. One that is lowering in the first family only is never high.
     """
@@ -37,7 +38,7 @@ def by_sign(
     return [
         [_suppressing(row, both) if row["label"] == "induction" and both[0] else row for row in rows]
         for rows, both in zip(found, lowers.T)
-    ], bounds[0]
+    ], None if np.isnan(bounds[0]).all() else bounds[0]
 
 
 def _suppressing(row: dict[str, Any], lowers: np.ndarray) -> dict[str, Any]:

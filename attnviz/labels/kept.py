@@ -24,7 +24,6 @@ from .scores import Progress
 from .study import LabelScores, Study, study
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
-OF_HEADS = ("rest", "entropy", "copies")
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -63,10 +62,11 @@ def keep(found: Study, place: Path) -> None:
     """Write a study, all of it or nothing; a place that cannot be written is left alone."""
     scores = found.scores.values()
     nothing = np.full(len(found.heads), np.nan)
+    copies = np.empty(0) if found.copies is None else found.copies
     arrays = {
         name: np.stack([nothing if getattr(one, name) is None else getattr(one, name) for one in scores])
         for name in ARRAYS
-    } | {name: getattr(found, name) for name in OF_HEADS}
+    } | {"rest": found.rest, "entropy": found.entropy, "copies": copies}
     said = {
         "probes": found.probes,
         "heads": [(head.kind, head.layer, head.head) for head in found.heads],
@@ -91,7 +91,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
     """The study kept there, under the model's present name; None where there is none, or a damaged one."""
     try:
         with np.load(place, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*ARRAYS, *OF_HEADS)}
+            arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy", "copies")}
             said = json.loads(file["said"].tobytes())
         scores = {}
         for number, (label, (n, units)) in enumerate(zip(said["labels"], said["counts"], strict=True)):
@@ -103,7 +103,9 @@ def read(place: Path, model: LoadedModel) -> Study | None:
             revision=model.revision,
             probes=said["probes"],
             heads=tuple(Head(*address) for address in said["heads"]),
-            **{name: arrays[name] for name in OF_HEADS},
+            rest=arrays["rest"],
+            entropy=arrays["entropy"],
+            copies=arrays["copies"] if arrays["copies"].size else None,
             scores=scores,
             found=said["found"],
             examples=[tuple(ids) for ids in said["examples"]],

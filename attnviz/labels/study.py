@@ -57,10 +57,10 @@ class Study:
     """All that the probes say of a model's heads, in the order of `heads`.
 
     `rest` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of the entropy
-    that uniform weights would have. `copies` [heads, 3], for heads that look where induction looks: by how many nats
-    the head's output raises the logit of what it looks for, and the 95 % interval of that; NaN for others. `scores`
-    holds every label that was measured, `found` each head's verdicts (as in `labels.verdicts`), and `examples` the
-    token ids of the sequences that the scores refer to.
+    that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
+    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `copies` [heads, 3] says
+    by how many nats a head that looks where induction looks raises the logit of what it looks for, with the 95 %
+    interval; NaN for other heads, None where there is no such head or nothing can be said.
     """
 
     model: str
@@ -69,10 +69,10 @@ class Study:
     heads: tuple[Head, ...]
     rest: np.ndarray
     entropy: np.ndarray
-    copies: np.ndarray
     scores: dict[str, LabelScores]
     found: list[list[dict[str, Any]]]
     examples: list[tuple[int, ...]]
+    copies: np.ndarray | None = None
 
     def json(self) -> dict[str, Any]:
         """What `python -m attnviz label` prints."""
@@ -168,7 +168,7 @@ def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -
     examples: dict[tuple[int, ...], int] = {}
     scores = _scores(first, second, asked.families[0], examples)
     found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, asked.families)
-    if not np.isnan(copies).all():
+    if copies is not None:
         scores["copy_suppression"] = scores["induction"]  # the weights are the same
     return Study(
         model=model.name,
@@ -178,10 +178,10 @@ def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -
         heads=tuple(heads),
         rest=score(sums[0][REST]),
         entropy=score(sums[0][ENTROPY]),
-        copies=copies,
         scores=scores,
         found=found,
         examples=list(examples),
+        copies=copies,
     )  # fmt: skip
 
 
