@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from attnviz.core.exercises import EXERCISES
 from attnviz.reading import MEASURES
@@ -103,8 +103,9 @@ def write(view: View, names: Container[str]) -> dict[str, str]:
     return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
 
 
-def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
-    """The view that a query string names, and a sentence on each part that could not be used."""
+def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:
+    """The view that a query string names, and a sentence on each part that could not be used; what it does not name
+    is as in `before`, or the default."""
     known = {field.name: field.default for field in fields(View)}
     chosen: dict[str, object] = {}
     notices = []
@@ -122,7 +123,7 @@ def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
             notices.append(
                 f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown."
             )
-    return View(**chosen), notices  # type: ignore[arg-type]
+    return replace(before or View(), **chosen), notices  # type: ignore[arg-type]
 
 
 def _written(value: object) -> str:
