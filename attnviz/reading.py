@@ -235,6 +235,7 @@ MEASURES = {
     "weight": "weight from query to key",
     "entropy": "entropy of a row, bits",
     "distance": "distance looked, tokens",
+    "largest": "largest weight of a row",
     "first": "weight on the first token",
     "sink": "share of the sink",
 }
@@ -252,6 +253,8 @@ def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -
         live = ~np.asarray(stages.dead_rows)
         if measure == "weight":
             values = stages.weights[:, query, key]
+        elif measure == "largest":
+            values = _mean(stages.weights.max(axis=-1), live)
         elif measure == "first":
             values = _mean(stages.weights[:, :, 0], live)
         elif measure == "sink":

@@ -124,19 +124,19 @@ def thumbnail_cells(n_heads: int) -> int:
 
 
 def all_heads(
-    trace: Trace,
-    kind: str | None = None,
-    *,
-    chosen: tuple[int, int] | None = None,
-    theme: str = "light",
-    pooled: list[np.ndarray] | None = None,
+    trace: Trace, kind: str | None = None, *, chosen: tuple[int, int] | None = None, theme: str = "light"
 ) -> go.Figure:
-    """Every head of one kind as a thumbnail, layers down and heads across.
+    """Every head of one kind as a thumbnail, layers down and heads across."""
+    return grid_of_heads(thumbnails(trace, kind), chosen=chosen, theme=theme)
 
-    `pooled` is what `thumbnails` gave before, so that choosing another head computes nothing anew. Each thumbnail
-    carries a marker whose customdata is [layer, head], so that a click can be told apart.
+
+def grid_of_heads(
+    pooled: Sequence[np.ndarray], *, chosen: tuple[int, int] | None = None, theme: str = "light"
+) -> go.Figure:
+    """Thumbnails, each layer's [heads, rows, columns], as one picture, layers down and heads across.
+
+    Each carries a marker whose customdata is [layer, head], so that a click can be told apart.
     """
-    pooled = thumbnails(trace, kind) if pooled is None else pooled
     n_layers, n_heads = len(pooled), max(len(layer) for layer in pooled)
     tall, wide = pooled[0].shape[1:]
     gap = max(1, round(max(tall, wide) / 12))

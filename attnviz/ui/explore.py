@@ -1,5 +1,6 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,17 +58,13 @@ def every_head(at: Place) -> None:
     """All heads as maps or by a measure; a click opens one."""
     chosen = current()
     queries, keys = at.sides
-    measures = ["", *(name for name in MEASURES if name != "sink" or at.layers[0].sink is not None)]
+    measures = ["", *measures_of(at)]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
               format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
     if not measure:
-        picture = figures.all_heads(
-            at.trace,
-            at.kind,
-            chosen=(at.layer, at.head),
-            theme=theme(),
-            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)),
+        picture = figures.grid_of_heads(
+            cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)), chosen=(at.layer, at.head), theme=theme()
         )
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
     else:
@@ -76,7 +73,7 @@ def every_head(at: Place) -> None:
         picture = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
     st.plotly_chart(
-        picture, key="all_heads", on_select=_open_clicked_head, selection_mode="points", theme=None,
+        picture, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
         config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
     )  # fmt: skip
     if measure:
@@ -100,11 +97,21 @@ def every_head(at: Place) -> None:
         )
 
 
-def _open_clicked_head() -> None:
-    points = st.session_state.all_heads.selection.points
-    if points:
-        clicked_layer, clicked_head = points[0]["customdata"][:2]
-        choose(layer=int(clicked_layer), head=int(clicked_head))
+def open_clicked(chart: str) -> Callable[[], None]:
+    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
+
+    def clicked() -> None:
+        points = st.session_state[chart].selection.points
+        if points:
+            clicked_layer, clicked_head = points[0]["customdata"][:2]
+            choose(layer=int(clicked_layer), head=int(clicked_head))
+
+    return clicked
+
+
+def measures_of(at: Place) -> list[str]:
+    """The names of those of MEASURES that say something of these heads."""
+    return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
 
 
 def pick_head(at: Place) -> None:
@@ -148,8 +155,16 @@ def one_head(at: Place) -> tuple[Reading, str]:
 
 def one_number(at: Place) -> None:
     """Where the weight of the chosen cell comes from."""
-    queries, keys = at.sides
     st.subheader("One number's story")
+    pick_cell(at)
+    queries, keys = at.sides
+    layer = at.layers[at.layer]
+    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)
+
+
+def pick_cell(at: Place) -> None:
+    """The token that attends, and the one that is attended to."""
+    queries, keys = at.sides
     pick_query, pick_key, _ = st.columns([1, 1, 2])
     with pick_query:
         chosen_by(
@@ -162,5 +177,3 @@ def one_number(at: Place) -> None:
         )
     with pick_key:
         chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
-    layer = at.layers[at.layer]
-    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)
