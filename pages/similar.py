@@ -1,13 +1,15 @@
 """Heads in relation: every head by two measures, and those that look most, and least, as the chosen one does."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, ranked
-from attnviz.traces import Head
-from attnviz.ui import cache, explore, pickers
+from attnviz.ui import cache, explore, pickers, pictures
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
@@ -17,7 +19,7 @@ NEAREST, FARTHEST, DRAWN = 6, 2, 4
 chosen = view()
 trace = pickers.current_trace()
 at = explore.place_in(trace)
-this = Head(at.kind, at.layer, at.head)
+this = at.chosen
 names = {name: MEASURES[name] for name in explore.measures_of(at)} | {"apart": f"divergence from {this}, bits"}
 axes = [axis if axis in names else "first" for axis in (chosen.across, chosen.up)]
 
@@ -36,33 +38,37 @@ with left:
         else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
         for axis in axes
     ]  # fmt: skip
-    heads = [head for head in trace.heads() if head.kind == at.kind]
-    points = np.array([[found[head.layer, head.head] for found in measured] for head in heads])
+    points = np.array([[found[head] for found in measured] for head in at.heads])
     st.plotly_chart(
         figures.plane_of_heads(
-            [(head.layer, head.head) for head in heads], points, tuple(names[axis] for axis in axes),
+            at.heads, points, tuple(names[axis] for axis in axes),
             chosen=(at.layer, at.head), theme=theme(),
         ),
         key="plane", on_select=explore.open_clicked("plane"), selection_mode="points", theme=None,
         config={"displayModeBar": False},
-        alt=f"{len(heads)} heads by {names[axes[0]]}, from {np.nanmin(points[:, 0]):.3f} to "
+        alt=f"{len(at.heads)} heads by {names[axes[0]]}, from {np.nanmin(points[:, 0]):.3f} to "
         f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
+    )  # fmt: skip
+    take_away(
+        "plane", name_of(trace.model, *axes),
+        partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes), (at.query, at.key),
+                at.heads, points),
     )  # fmt: skip
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
-    drawn = [this, *(head for head, _ in [*nearest[:DRAWN], *farthest[:1]])]
-    shape = cache.thumbnails_of(trace, at.kind, Aids())
+    drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
+    maps = cache.thumbnails_of(trace, at.kind, Aids()).weights
     st.plotly_chart(
         figures.maps_in_a_row(
-            [(head.layer, head.head) for head in drawn], np.stack([shape[head.layer][head.head] for head in drawn]),
+            drawn, maps[[at.heads.index(place) for place in drawn]],
             title=f"{this}, its nearest, the farthest", theme=theme(),
         ),
         key="in_a_row", on_select=explore.open_clicked("in_a_row"), selection_mode="points", theme=None,
         config={"displayModeBar": False},
-        alt=f"The maps of {', '.join(map(str, drawn))} on your sentence, small.",
+        alt=f"The maps of {', '.join(f'L{layer}.H{head}' for layer, head in drawn)} on your sentence, small.",
     )  # fmt: skip
 
 with right:
@@ -90,6 +96,10 @@ with right:
                 ):
                     choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head)
                     st.switch_page("pages/compare.py")
+    take_away(
+        "apart", name_of(trace.model, "apart from", this),
+        partial(pictures.of_measure, trace, this, "apart", (0, 0), by_heads, f"Divergence from {this}"),
+    )  # fmt: skip
     with st.expander("What this compares", icon=":material/help:"):
         st.markdown(
             "Jensen–Shannon divergence between the rows of two heads, averaged over every row of your sentence and of "

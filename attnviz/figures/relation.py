@@ -64,7 +64,7 @@ def maps_in_a_row(heads: Sequence[tuple[int, int]], maps: np.ndarray, *, title: 
 
     Ink is weight, 0 to 1; customdata of each map's marker is [layer, head].
     """
-    figure = grid_of_heads([maps], theme=theme)
+    figure = grid_of_heads(maps, [(0, place) for place in range(len(maps))], theme=theme)
     figure.data[1].customdata = [list(head) for head in heads]
     figure.layout.xaxis.ticktext = [f"L{layer}.H{head}" for layer, head in heads]
     figure.layout.yaxis.tickvals = []

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
-from attnviz.aids import Aids, aided
+from attnviz.aids import Aids, at_a_glance
 from attnviz.errors import AttnvizError
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import every_head, measure_heads
+from attnviz.reading import Reading, measure_heads
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
 from attnviz.validation.sentences import SENTENCES
@@ -54,13 +53,9 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
-def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> list[np.ndarray]:
-    """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
-    layers = trace.of_kind(kind)
-    cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
-    return [
-        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, aids).weights, cells) for layer in layers
-    ]
+def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> Reading:
+    """The small pictures of all heads of one kind [heads, rows, columns], with the chosen aids."""
+    return at_a_glance(trace, kind, aids)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
-from attnviz.ui.downloads import take_away
+from attnviz.ui import cache, pictures, readings, views
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -30,9 +31,19 @@ class Place:
     key: int
 
     @property
+    def chosen(self) -> Head:
+        """The head."""
+        return Head(self.kind, self.layer, self.head)
+
+    @property
     def layers(self) -> tuple[LayerAttention, ...]:
         """Those of this kind."""
         return self.trace.of_kind(self.kind)
+
+    @property
+    def heads(self) -> list[tuple[int, int]]:
+        """Every layer and head of this kind."""
+        return [(layer.index, head) for layer in self.layers for head in range(layer.n_heads)]
 
     @property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -63,17 +74,19 @@ def every_head(at: Place) -> None:
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
               format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
     if not measure:
-        picture = figures.grid_of_heads(
-            cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)), chosen=(at.layer, at.head), theme=theme()
-        )
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen))
+        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
+        taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)
     else:
-        found = cache.measure_of(at.trace, at.kind, measure, *((at.query, at.key) if measure == "weight" else (0, 0)))
+        cell = (at.query, at.key) if measure == "weight" else (0, 0)
+        found = cache.measure_of(at.trace, at.kind, measure, *cell)
         title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
-        picture = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
+        taken = partial(pictures.of_measure, at.trace, at.chosen, measure, cell, found, title)
     st.plotly_chart(
-        picture, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
+        figure, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
         config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
     )  # fmt: skip
     if measure:
@@ -95,6 +108,7 @@ def every_head(at: Place) -> None:
         st.caption(
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
+    take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
 
 
 def open_clicked(chart: str) -> Callable[[], None]:
@@ -145,7 +159,11 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
+    take_away(
+        "head",
+        name_of(at.trace.model, title),
+        partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
+    )
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
