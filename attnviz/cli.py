@@ -163,11 +163,12 @@ def _label(chosen: argparse.Namespace) -> int:
     texts = None if chosen.corpus is None else _lines(chosen.corpus)
     from tqdm import tqdm
 
-    from attnviz.labels.study import as_table, label_model
+    from attnviz.labels.kept import study_once
+    from attnviz.labels.study import as_table
 
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        labelled = label_model(model, texts, _bar_progress(bar))
+        labelled = study_once(model, texts, _bar_progress(bar), chosen.again).json()
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
@@ -290,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument(
         "--corpus", type=Path, metavar="FILE", help="your own sentences, one a line, on which labels must hold as well"
     )
+    label.add_argument("--again", action="store_true", help="do not take the answer that was kept from the last time")
     label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")
     label.add_argument("--json", action="store_true", help=json_help)
     for added in (trace, validate, label):

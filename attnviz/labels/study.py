@@ -99,23 +99,15 @@ def study(model: LoadedModel, texts: Sequence[str] | None = None, progress: Prog
         raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
 
 
-def label_model(
-    model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Every head with its rest share, entropy share and labels, as the JSON of `python -m attnviz label`; arguments and
-    errors as in `study`."""
-    return study(model, texts, progress).json()
-
-
 def label_heads(
     model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """`label_model` as a table, one row a label; a head without one has a row whose label is None."""
-    return as_table(label_model(model, texts, progress))
+    """`study` as a table, one row a label; a head without one has a row whose label is None."""
+    return as_table(study(model, texts, progress).json())
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a label of `label_model`'s answer, unlabelled heads with label None."""
+    """One row a label of a study's JSON, unlabelled heads with label None."""
     address = ("kind", "layer", "head", "rest_share", "entropy_share")
     rows = [
         {key: head[key] for key in address} | found

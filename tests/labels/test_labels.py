@@ -9,7 +9,7 @@ from attnviz.labels.baselines import false_discovery, interval, sign_flip_p
 from attnviz.labels.labels import COLUMNS, CRITERIA, measured, verdicts
 from attnviz.labels.material import Frame
 from attnviz.labels.scores import Tally, tallies
-from attnviz.labels.study import label_heads, label_model
+from attnviz.labels.study import label_heads, study
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.probes import repeats
 
@@ -139,8 +139,7 @@ def untrained(shape: str, seed: int) -> LoadedModel:
 
 
 def share_labelled(shape: str, seed: int) -> float:
-    heads = label_model(untrained(shape, seed))["heads"]
-    return float(np.mean([bool(named(head["labels"], *SURE)) for head in heads]))
+    return float(np.mean([bool(named(found, *SURE)) for found in study(untrained(shape, seed)).found]))
 
 
 def test_an_untrained_model_gets_no_labels():
