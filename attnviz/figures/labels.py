@@ -68,13 +68,14 @@ def colour_of(label: str, theme: str) -> str:
 
 
 def label_mosaic(
-    found: Mapping[tuple[int, int], Sequence[tuple[str, str, float]]],
+    found: Mapping[tuple[int, int], Sequence[tuple[str, str, str, float]]],
     *,
     chosen: tuple[int, int] | None = None,
     theme: str = "light",
     title: str = "What each head seems to do",
 ) -> go.Figure:
-    """Every head (layer, head) with the first of its labels (name, confidence, score), layers down and heads across.
+    """Every head (layer, head) with the first of its labels (name, label, confidence, score), layers down and heads
+    across.
 
     Filled is high confidence, framed medium, dotted low; a head without a label stays plain, and a small number counts
     further labels. Each head has a marker whose customdata is [layer, head], so that a click can be told apart.
@@ -89,7 +90,7 @@ def label_mosaic(
         cells[layer, head] = 0
         if not labels:
             continue
-        label, confidence, _ = labels[0]
+        _, label, confidence, _ = labels[0]
         fill = _blend(colour_of(label, theme), colours.page, SHARE[confidence])
         if fill not in fills:
             fills.append(fill)
@@ -98,12 +99,14 @@ def label_mosaic(
         if confidence in FRAMES:
             line = {"color": colour_of(label, theme), "width": 2 if confidence == "medium" else 1.5}
             shapes.append(_frame(layer, head, line | {"dash": FRAMES[confidence]}, 0.44))
-    if chosen in found:
-        shapes.append(_frame(*chosen, {"color": colours.text, "width": 2.5}, 0.5))  # type: ignore[misc]
+    if chosen is not None:
+        shapes.append(_frame(*chosen, {"color": colours.text, "width": 2.5}, 0.5))
     side = min(72.0, GRID_WIDTH / n_heads)
     every = -(-n_heads // 24)
     small = {"size": 11, "color": colours.faint}
-    steps = [(edge, fill) for place, fill in enumerate(fills) for edge in (place / len(fills), (place + 1) / len(fills))]
+    steps = [
+        (edge, fill) for place, fill in enumerate(fills) for edge in (place / len(fills), (place + 1) / len(fills))
+    ]
     figure = go.Figure(
         [
             go.Heatmap(
@@ -149,6 +152,7 @@ def scores_over_heads(
     own = [colour if one.confidence else colours.page for one in found.values()]
     threshold, baseline = (float(np.mean([getattr(one, name) for one in found.values()])) for name in
                            ("threshold", "baseline"))  # fmt: skip
+    several = len({one.baseline for one in found.values()}) > 1
     figure = go.Figure(
         go.Scatter(
             x=[one.score for one in found.values()],
@@ -170,7 +174,7 @@ def scores_over_heads(
         layout={
             "shapes": [_line(threshold, "dash", colours.alarm), _line(baseline, "dot", colours.faint)],
             "annotations": _named([(threshold, f"threshold {threshold:.2f}", colours.alarm),
-                                   (baseline, f"control {baseline:.2f}", colours.faint)]),
+                                   (baseline, f"control {baseline:.2f}{' on average' if several else ''}", colours.faint)]),
             "xaxis": {"constrain": None, "title": "score", "range": [-0.02, 1.02], "showgrid": True,
                       "gridcolor": colours.ink[1], "fixedrange": True},
             "yaxis": {"constrain": None, "tickvals": list(range(n_layers)), "fixedrange": True,
@@ -192,15 +196,15 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
     figure = go.Figure(
         [
             go.Scatter(
-                x=[one.threshold for _, one in rows], y=places, mode="markers", name="threshold",
+                x=[one.threshold for _, one in rows], y=places, mode="markers",
                 marker={"symbol": "line-ns", "size": 15, "line": {"width": 2.5, "color": colours.alarm}}, **hover,
             ),
             go.Scatter(
-                x=[one.baseline for _, one in rows], y=places, mode="markers", name="control",
+                x=[one.baseline for _, one in rows], y=places, mode="markers",
                 marker={"symbol": "diamond-open", "size": 9, "color": colours.faint, "line": {"width": 1.5}}, **hover,
             ),
             go.Scatter(
-                x=[one.score for _, one in rows], y=places, mode="markers", name="score, 95 % interval",
+                x=[one.score for _, one in rows], y=places, mode="markers",
                 error_x={"type": "data", "symmetric": False, "array": [one.high - one.score for _, one in rows],
                          "arrayminus": [one.score - one.low for _, one in rows], "width": 4, "thickness": 1.6,
                          "color": colours.text},
@@ -217,15 +221,13 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
         },
     )  # fmt: skip
     left = 20 + round(6.6 * max(len(name) for name, _ in rows))
-    styled(figure, theme, height=34 * len(rows) + 104, margin={"l": left, "r": 8, "t": 70, "b": 30}, title=title)
-    figure.layout.showlegend = True
-    figure.layout.legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xref": "container",
-                            "font": {"size": 12}}  # fmt: skip
+    styled(figure, theme, height=34 * len(rows) + 76, margin={"l": left, "r": 8, "t": 42, "b": 30}, title=title)
+    figure.layout.title.update(xref="container")
     return figure
 
 
-def _told(place: tuple[int, int], labels: Sequence[tuple[str, str, float]]) -> str:
-    lines = [f"{html.escape(label)} {score:.2f}, {confidence}" for label, confidence, score in labels]
+def _told(place: tuple[int, int], labels: Sequence[tuple[str, str, str, float]]) -> str:
+    lines = [f"{html.escape(name)} {score:.2f}, {confidence}" for name, _, confidence, score in labels]
     return "<br>".join([f"<b>L{place[0]}.H{place[1]}</b>", *(lines or ["unlabelled"])])
 
 

@@ -143,12 +143,14 @@ EXPLAINED = {
 
 
 def spelt(label: str) -> str:
-    """A label as people say it: syntactic:obj:to_head reads obj → head."""
+    """A label as people say it: syntactic:obj:to_head reads obj → head, and offset:-3 three back."""
     kind, _, rest = label.partition(":")
     if kind == "syntactic" and rest:
         relation, _, direction = rest.rpartition(":to_")
         return f"{relation} → {direction}"
-    return f"{rest.replace('-', '−')} tokens" if rest else kind.replace("_", " ")
+    if kind == "offset" and rest:
+        return f"{rest[1:]} tokens {'back' if rest.startswith('-') else 'on'}"
+    return kind.replace("_", " ")
 
 
 def threshold_of(label: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
 from attnviz.core.exercises import EXERCISES
+from attnviz.labels.criteria import CRITERIA
 from attnviz.reading import MEASURES
 
 VERSION = "1"
@@ -15,10 +16,12 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
+CONFIDENCES = ("low", "medium", "high")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
-           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip
+           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"),
+           "label": ("", *CRITERIA), "confidence": CONFIDENCES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ class View:
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
     grid of heads shows, empty for their maps; `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for
-    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on`
-    says what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`);
-    `stage` is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher
-    chose: the exercise's name and rows of cells.
+    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `label` is
+    the kind of label that is looked at, empty for all, `confidence` the least that counts, `scores_of` the label whose
+    scores are shown, and `example` which of a head's probe sentences. `checked_on` says what the certificate is for.
+    The worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage` is how far it is worked out
+    and `row` the token whose row is followed. `numbers` are those that a teacher chose: the exercise's name and rows of
+    cells.
     """
 
     model: str = ""
@@ -52,6 +57,10 @@ class View:
     query: int = 99_999
     key: int = 99_999
     measure: str = ""
+    label: str = ""
+    confidence: str = "low"
+    scores_of: str = ""
+    example: int = 0
     shown_as: str = "heatmap"
     combine: str = "head"
     heads: str = ""

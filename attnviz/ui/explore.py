@@ -1,6 +1,7 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
+from attnviz.ui import cache, labels, readings, views
 from attnviz.ui.downloads import take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
@@ -53,14 +54,18 @@ def place_in(trace: Trace) -> Place:
     return Place(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Place) -> None:
-    """All heads as maps or by a measure; a click opens one."""
+def every_head(at: Place, study: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
     chosen = current()
     queries, keys = at.sides
     measures = ["", *(name for name in MEASURES if name != "sink" or at.layers[0].sink is not None)]
+    measures += ["label"] if study is not None else []
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
-              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        return
     if not measure:
         picture = figures.all_heads(
             at.trace,
