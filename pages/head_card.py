@@ -100,7 +100,7 @@ try:
     if trigger is not None:
         text, weight = trigger
         st.caption(
-            f"Of the sentences that can be typed, one in which {weight:.2f} of its weight is on the targets: {plain(text)}"
+            f"A sentence that can be typed, in which {weight:.2f} of its weight is on the targets: {plain(text)}"
         )
         if st.button("Open it in Heads", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
@@ -124,8 +124,9 @@ try:
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
     row = activity(own, places[label], at.kind == "decoder").strongest[0] if label in places else 0
-    components.strip(own, *mine.sides(at.kind), key="mine", theme=theme(), chosen=("query", row),
-                     glue=glued(mine, at.kind, one_head(mine, at.kind, at.layer, at.head).rows, of_keys=False))  # fmt: skip
+    drawn = one_head(mine, at.kind, at.layer, at.head)
+    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
+                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
     if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
         open_in_heads(mine.text, at)
 except AttnvizError as error:

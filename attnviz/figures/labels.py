@@ -153,6 +153,7 @@ def scores_over_heads(
     threshold, baseline = (float(np.mean([getattr(one, name) for one in found.values()])) for name in
                            ("threshold", "baseline"))  # fmt: skip
     several = len({one.baseline for one in found.values()}) > 1
+    control = f"control {baseline:.2f}" + (" on average" if several else "")
     figure = go.Figure(
         go.Scatter(
             x=[one.score for one in found.values()],
@@ -174,7 +175,7 @@ def scores_over_heads(
         layout={
             "shapes": [_line(threshold, "dash", colours.alarm), _line(baseline, "dot", colours.faint)],
             "annotations": _named([(threshold, f"threshold {threshold:.2f}", colours.alarm),
-                                   (baseline, f"control {baseline:.2f}{' on average' if several else ''}", colours.faint)]),
+                                   (baseline, control, colours.faint)]),
             "xaxis": {"constrain": None, "title": "score", "range": [-0.02, 1.02], "showgrid": True,
                       "gridcolor": colours.ink[1], "fixedrange": True},
             "yaxis": {"constrain": None, "tickvals": list(range(n_layers)), "fixedrange": True,

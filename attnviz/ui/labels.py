@@ -42,7 +42,7 @@ def _offer(entry: ModelEntry) -> None:
     tokens, seconds = cache.label_cost(entry.name, entry.revision)
     st.subheader(f"{plain(entry.name)} has not been labelled yet")
     st.write(
-        f"Its heads would be asked about {tokens:,} tokens of sentences and repeats whose answers are known: about "
+        f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are known: about "
         f"{_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
     )
     if not st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
@@ -181,7 +181,7 @@ def show_evidence(study: Any, number: int, key: str) -> None:
                       f"{one.confidence or 'no'} label" for name, one in rows),
     )  # fmt: skip
     st.caption(
-        "A dot and its line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
+        "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
         f"**Rest share {study.rest[number]:.0%}**: weight on the first and special tokens, where a head that finds "
         f"nothing leaves it. **Entropy share {study.entropy[number]:.0%}**: 100 % would be uniform weights."
     )
