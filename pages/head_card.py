@@ -6,7 +6,7 @@ import streamlit as st
 from attnviz import components
 from attnviz.errors import AttnvizError
 from attnviz.labels import method
-from attnviz.labels.places import activity, targets_in, typed
+from attnviz.labels.places import activity, liveliest, targets_in, typed
 from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
@@ -44,8 +44,10 @@ heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(study)
 at = study.heads[number]
-found = study.found[number]
-heading.title(f"{at} of {name}")
+found = labels.telling(study.found[number])
+causal = at.kind == "decoder"
+heading.title(str(at))
+heading.markdown(f"a head of **{name}**")
 labels.badges(found)
 
 left, right = st.columns(2, gap="large")
@@ -83,11 +85,11 @@ ids = study.examples[int(example)]
 try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
-    target = cache.asked_of(entry.name, entry.revision, at.kind == "decoder").get(ids, {}).get(label)
+    target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
     weights = trace.weights(at.layer, at.head, at.kind)
     cell = (UNTOLD, UNTOLD)
     if target is not None:
-        done = activity(weights, target, at.kind == "decoder")
+        done = activity(weights, target, causal)
         cell = done.strongest
         st.markdown(
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
@@ -99,10 +101,8 @@ try:
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)
     if trigger is not None:
         text, weight = trigger
-        st.caption(
-            f"A sentence that can be typed, in which {weight:.2f} of its weight is on the targets: {plain(text)}"
-        )
-        if st.button("Open it in Heads", icon=":material/grid_view:", key="open_trigger"):
+        st.caption(f"{weight:.2f} of its weight is on the targets in: {plain(text)}")
+        if st.button("Open a sentence that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
     st.subheader("In your sentence")
@@ -117,13 +117,13 @@ try:
         elif one not in places:
             st.markdown(f"**{spelt}**: no place to act here.")
         else:
-            act = activity(own, places[one], at.kind == "decoder")
+            act = activity(own, places[one], causal)
             st.markdown(
                 f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
-    row = activity(own, places[label], at.kind == "decoder").strongest[0] if label in places else 0
+    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
     drawn = one_head(mine, at.kind, at.layer, at.head)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
                      glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip

@@ -80,7 +80,8 @@ st.plotly_chart(
 )  # fmt: skip
 st.caption(
     "A dot is a head, its line the 95 % interval. Filled: has the label. Hollow: has not. Diamond: the threshold lies "
-    f"within its interval, so that other sentences might decide otherwise ({len(near)} of {len(cells)} heads)."
+    f"within its interval, so that other sentences might decide otherwise ({len(near)} of {len(cells)} heads). A "
+    "hollow dot past the threshold fails another condition, such as enough weight."
 )
 
 st.subheader("All labels")

@@ -45,6 +45,15 @@ def activity(weights: np.ndarray, target: Target, causal: bool) -> Activity:
     )
 
 
+def liveliest(trace: Trace, weights: np.ndarray) -> int:
+    """The query that gives most of its weights [queries, keys] to one other token of the text: where to look first."""
+    text = [i for i, segment in enumerate(trace.segments) if segment is not None]
+    others = np.zeros_like(weights)
+    others[np.ix_(text, text)] = weights[np.ix_(text, text)]
+    np.fill_diagonal(others, 0)
+    return int(others.max(1).argmax())
+
+
 def targets_in(trace: Trace) -> dict[str, Target]:
     """The targets in a text of every label that can be asked without gold answers; a label without a place to act is
     left out. Special tokens are neither query nor target."""

@@ -65,6 +65,7 @@ def every_head(at: Place, study: Any = None) -> None:
               format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
     if measure == "label":
         labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(study)
         return
     if not measure:
         picture = figures.all_heads(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from attnviz import figures
@@ -19,7 +20,7 @@ from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.theme import theme
 
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
-ICONS = {"high": ":material/circle:", "medium": ":material/radio_button_checked:",
+ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
          "low": ":material/radio_button_unchecked:"}  # fmt: skip
 MOST_ROWS = 8  # labels in one head's figure
 
@@ -42,8 +43,8 @@ def _offer(entry: ModelEntry) -> None:
     tokens, seconds = cache.label_cost(entry.name, entry.revision)
     st.subheader(f"{plain(entry.name)} has not been labelled yet")
     st.write(
-        f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are known: about "
-        f"{_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
+        f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are "
+        f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
     )
     if not st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
         return
@@ -101,14 +102,20 @@ def filters(study: Any) -> None:
 
 
 def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A head's labels that the filters let through, the most telling first: local says the least."""
-    rows = [
+    """The labels of a head that the filters let through, the most telling first."""
+    least = CONFIDENCES.index(current().confidence)
+    return [
         row
-        for row in found
-        if current().label in ("", row["label"].split(":")[0])
-        and CONFIDENCES.index(row["confidence"]) >= CONFIDENCES.index(current().confidence)
+        for row in telling(found)
+        if current().label in ("", row["label"].split(":")[0]) and CONFIDENCES.index(row["confidence"]) >= least
     ]
-    return sorted(rows, key=lambda row: (-CONFIDENCES.index(row["confidence"]), row["label"] == "local", -row["score"]))
+
+
+def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The labels of a head by confidence, then by score; among equals, local says the least."""
+    return sorted(
+        found, key=lambda row: (-CONFIDENCES.index(row["confidence"]), row["label"] == "local", -row["score"])
+    )
 
 
 def mosaic(study: Any, key: str, chosen: Head) -> None:
@@ -139,6 +146,27 @@ def mosaic(study: Any, key: str, chosen: Head) -> None:
     )
 
 
+def by_label(study: Any) -> None:
+    """The labelled heads, one label after the other; a row opens its head."""
+    rows = sorted(
+        (list(SIGNS).index(row["label"].split(":")[0]), row["label"], -row["score"], head)
+        for head, found in zip(study.heads, study.found)
+        for row in counted(found)
+    )
+
+    def open_row() -> None:
+        picked = st.session_state.by_label.selection.rows
+        if picked:
+            choose(layer=rows[picked[0]][3].layer, head=rows[picked[0]][3].head)
+
+    st.dataframe(
+        pd.DataFrame([(str(head), spelt(label), -score) for _, label, score, head in rows],
+                     columns=["head", "label", "score"]),
+        key="by_label", on_select=open_row, selection_mode="single-row", hide_index=True, height=212,
+        column_config={"score": st.column_config.NumberColumn(format="%.2f")},
+    )  # fmt: skip
+
+
 def badges(found: Sequence[Mapping[str, Any]]) -> None:
     """A head's labels, each with its score and confidence, or that it has none."""
     if not found:
@@ -148,7 +176,7 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
         return
     with st.container(horizontal=True, gap="small"):
-        for row in found:
+        for row in telling(found):
             _, family = SIGNS[row["label"].split(":")[0]]
             st.badge(
                 f"{letter_of(row['label'])} · {spelt(row['label'])} {row['score']:.2f} · {row['confidence']}",
