@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attnviz.models.catalog import BUNDLED
 from attnviz.models.fingerprint import fingerprint
 from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION as PROBES
@@ -24,6 +25,7 @@ from .scores import Progress
 from .study import LabelScores, Study, study
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
+SHIPPED = BUNDLED / "labels"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -32,17 +34,17 @@ def study_once(
 ) -> Study:
     """The study that was kept, or a new one, which is kept; with `again` always a new one. Arguments and errors as in
     `study`."""
-    place = place_of(model, corpus)
-    found = None if again else read(place, model)
+    found = None if again else kept(model, corpus)
     if found is None:
         found = study(model, corpus, progress)
-        keep(found, place)
+        keep(found, place_of(model, corpus))
     return found
 
 
 def kept(model: LoadedModel, corpus: Corpus | None = None) -> Study | None:
-    """The study that was kept of this model on this corpus, None where there is none."""
-    return read(place_of(model, corpus), model)
+    """The study that was kept of this model on this corpus, or shipped with it; None where there is none."""
+    place = place_of(model, corpus)
+    return read(place, model) or read(SHIPPED / place.name, model)
 
 
 def place_of(model: LoadedModel, corpus: Corpus | None = None) -> Path:

@@ -92,13 +92,23 @@ def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress |
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
+    causal = looks_back(model)
+    with model.lock:
+        return _study(model, causal, corpus, progress)
+
+
+def looks_back(model: LoadedModel) -> bool:
+    """Whether a model that reads one text looks at earlier tokens only.
+
+    Raises AttnvizError for a model that cannot be labelled; the message says why.
+    """
     if model.module.config.is_encoder_decoder:
         raise AttnvizError(
             f"{model.name} has an encoder and a decoder, and labels are for models with one: pick another."
         )
     try:
         with model.lock:
-            return _study(model, corpus, progress)
+            return capture_ids(model.module, [model.tokenizer("the")["input_ids"] * 2])[0][0].kind == "decoder"
     except Uncapturable as reason:
         raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
 
@@ -123,10 +133,8 @@ def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*address, *COLUMNS])
 
 
-def _study(model: LoadedModel, corpus: Corpus | None, progress: Progress | None) -> Study:
+def _study(model: LoadedModel, causal: bool, corpus: Corpus | None, progress: Progress | None) -> Study:
     tokenizer = model.tokenizer
-    ids = tokenizer("the")["input_ids"] * 2
-    causal = capture_ids(model.module, [ids])[0][0].kind == "decoder"
     frame = frame_of(tokenizer, causal, model.limit)
     texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
     asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())

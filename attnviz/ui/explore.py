@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, pictures, readings, views
+from attnviz.ui import cache, labels, pictures, readings, views
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
@@ -65,14 +66,18 @@ def place_in(trace: Trace) -> Place:
     return Place(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Place) -> None:
-    """All heads as maps or by a measure; a click opens one."""
+def every_head(at: Place, study: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
     chosen = current()
     queries, keys = at.sides
-    measures = ["", *measures_of(at)]
+    measures = ["", *measures_of(at), *(["label"] if study is not None else [])]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
-              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(study)
+        return
     if not measure:
         small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen))
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
