@@ -16,12 +16,13 @@ lessons = [
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
 compare = st.Page("pages/compare.py", title="Compare", icon=":material/compare:")
 gallery = st.Page("pages/gallery.py", title="Gallery", icon=":material/collections_bookmark:")
+kept = st.Page("pages/findings.py", title="Findings", icon=":material/bookmarks:")
 own = st.Page("pages/own_tensors.py", title="Your own weights", icon=":material/upload_file:")
 born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/egg:")
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
 architectures = st.Page("pages/architectures.py", title="Architectures", icon=":material/list_alt_check:")
 
-explore = [heads, compare, gallery, own, born]
+explore = [heads, compare, gallery, kept, own, born]
 page = st.navigation({"Learn": lessons, "Explore": explore, "Trust": [validation, architectures]}, position="top")
 with st.sidebar:
     if page in (heads, validation):

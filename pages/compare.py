@@ -1,16 +1,20 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from attnviz import figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
+from attnviz.findings import numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache
+from attnviz.ui import cache, findings
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import certificate_of
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
@@ -18,6 +22,7 @@ from attnviz.ui.theme import theme
 chosen = view()
 st.title("Compare")
 st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+finding = findings.show("compare")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
@@ -80,6 +85,11 @@ try:
         right.caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             right.caption(note)
+        numbers = numbers_of(change)
+        with right.container(horizontal=True, vertical_alignment="center"):
+            certificate = partial(certificate_of, *sides[0])
+            findings.keep("compare", f"{sides[1][1]} − {sides[0][1]}", sides[0][0], numbers, certificate)
+        findings.judge(finding, numbers, sides[0][0].revision)
     for place, (trace, head) in zip((left, middle), sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)

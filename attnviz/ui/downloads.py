@@ -59,7 +59,7 @@ def picture_of(
     glue: tuple[Sequence[bool], Sequence[bool]],
     look: str,
 ) -> Picture:
-    """The view with its provenance; the certificate is made here if it is not there yet."""
+    """The view with its provenance."""
     aids = Aids.of(view)
     drawn = {name: getattr(view, name) for name in OF_VIEW[view.shown_as]}
     heads = readings.heads(trace, head.kind, head.layer, head.head, view)
@@ -68,14 +68,15 @@ def picture_of(
     ink: dict[str, Any] = {"scale": view.scale, "top": view.top}
     return Picture(
         found, title,
-        provenance=Provenance.of(trace, head.kind, shown, settings, _certificate(trace, head)),
+        provenance=Provenance.of(trace, head.kind, shown, settings, certificate_of(trace, head)),
         python=export.python_lines(trace, head.kind, head.layer, heads, view.combine, aids, title=title, **ink),
         shown_as=view.shown_as, theme=look, cell=cell or (0, 0), glue=glue, **ink,
         threshold=view.threshold, top_k=view.top_k, side=view.side,
     )  # fmt: skip
 
 
-def _certificate(trace: Trace, head: Head) -> str:
+def certificate_of(trace: Trace, head: Head) -> str:
+    """In words; it is made here if it is not there yet."""
     if trace.route == "own":
         return NOT_RECOMPUTED
     try:

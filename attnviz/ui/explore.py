@@ -8,10 +8,11 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
-from attnviz.ui.downloads import take_away
+from attnviz.ui import cache, findings, readings, views
+from attnviz.ui.downloads import certificate_of, take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -138,7 +139,12 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
+    head = Head(at.kind, at.layer, at.head)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(at.trace, head, found, chosen, title, cell, glue)
+        if at.trace.route != "own":
+            numbers = numbers_of(found, cell)
+            findings.keep("heads", title, at.trace, numbers, lambda: certificate_of(at.trace, head))
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
