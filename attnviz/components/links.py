@@ -15,4 +15,4 @@ _COPY_LINK = st.components.v2.component(
 
 def copy_link(key: str) -> None:
     """The button. It takes the address from the browser, so the link is to the view as it stands."""
-    _COPY_LINK(key=key)
+    _COPY_LINK(key=key, width="content")

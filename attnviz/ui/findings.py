@@ -22,7 +22,6 @@ def keep(page: str, title: str, trace: Trace, numbers: Mapping[str, float], cert
     `certificate()` says it in words; it is asked when the file is made.
     """
     view, names = state.current(), st.session_state.on_screen  # the set goes on filling until the run ends
-    note = st.session_state.setdefault("note", "")
 
     def file(note: str) -> bytes:
         return findings.as_json(
@@ -33,14 +32,17 @@ def keep(page: str, title: str, trace: Trace, numbers: Mapping[str, float], cert
         )  # fmt: skip
 
     with st.popover("Keep this finding", icon=":material/bookmark_add:"):
-        st.caption("A small file with this view, your note and its main numbers. Open it under Findings.")
-        note = st.text_area(
-            "Note", note, max_chars=findings.LONGEST_NOTE, key="note_typed", placeholder="What is seen here?"
-        )
-        st.session_state.note = note
-        st.download_button(
-            "Save", partial(file, note), "finding.json", "application/json", key="save_finding", on_click="ignore"
-        )
+        st.caption("A small file with this view, your note and its main numbers. It opens under Findings.")
+        with st.form("note_form", border=False):  # a button outside would be pressed before the note has arrived
+            note = st.text_area("Note", st.session_state.get("note", ""), max_chars=findings.LONGEST_NOTE,
+                                placeholder="What is seen here?")  # fmt: skip
+            done = st.form_submit_button("Done")
+        if done:
+            st.session_state.note = note
+            st.download_button(
+                "Save the file", partial(file, note), "finding.json", "application/json", key="save_finding",
+                on_click="ignore", icon=":material/download:", type="primary",
+            )  # fmt: skip
     copy_link("copy_link")
     if len(address.write_all(view, names)) > len(address.write(view, names)):
         st.caption(
@@ -66,8 +68,10 @@ def judge(line: Any, numbers: Mapping[str, float], revision: str) -> None:
     """Say whether the finding's numbers still hold."""
     if line is not None:
         holds, says = findings.verdict(st.session_state.finding, numbers, revision, versions())
-        icon, colour = (":material/check:", "green") if holds else (":material/difference:", "orange")
-        line.badge(plain(says), icon=icon, color=colour)
+        if holds:
+            line.badge(plain(says), icon=":material/check:", color="green")
+        else:
+            line.warning(plain(says), icon=":material/difference:")
 
 
 def _still_on_view(finding: Finding) -> bool:
