@@ -110,9 +110,15 @@ class View:
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
-    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes."""
+    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
+    long for an address is not in it."""
+    return {name: raw for name, raw in write_all(view, names).items() if len(raw) <= LONGEST_TEXT}
+
+
+def write_all(view: View, names: Container[str]) -> dict[str, str]:
+    """`write`, of any length: for a file."""
     query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
-    return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
+    return {"v": VERSION} | query
 
 
 def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:

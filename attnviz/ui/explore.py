@@ -11,9 +11,10 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, labels, pictures, readings, views
+from attnviz.ui import cache, findings, labels, pictures, readings, views
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
@@ -164,11 +165,16 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(
-        "head",
-        name_of(at.trace.model, title),
-        partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "head",
+            name_of(at.trace.model, title),
+            partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
+        )
+        if at.trace.route != "own":
+            findings.keep(
+                "heads", title, at.trace, numbers_of(found, cell), partial(pictures.certificate, at.trace, at.chosen)
+            )
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")

@@ -1,6 +1,7 @@
 """The view of this session: read from the address, changed by choices, written back after each run."""
 
 import runpy
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ def view() -> View:
 def choose(**changes: Any) -> None:
     """Change some choices."""
     st.session_state.view = replace(st.session_state.view, **changes)
+
+
+def take(query: Mapping[str, str]) -> None:
+    """The view that a file names."""
+    st.session_state.view, st.session_state.notices = address.read(query)
 
 
 def finish() -> None:
