@@ -16,6 +16,7 @@ from attnviz.figures.heads import (
 )
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
+from attnviz.figures.overview import overview
 from attnviz.figures.patterns import row_of_every_head, rows_beside
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
 from attnviz.figures.scaling import over_width, two_rows
@@ -38,6 +39,7 @@ __all__ = [
     "over_direction",
     "over_temperature",
     "over_width",
+    "overview",
     "pool",
     "queries_and_keys",
     "row_of_every_head",

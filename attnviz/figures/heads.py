@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -112,10 +112,10 @@ def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, flo
 
 
 def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> list[np.ndarray]:
-    """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
+    """Each layer's weights [heads, ≤ cells, ≤ cells], some rows at a time; long texts are pooled by maximum."""
     layers = trace.of_kind(kind)
     cells = thumbnail_cells(sum(layer.n_heads for layer in layers)) if cells is None else cells
-    return [pool(layer.attention().weights, cells) for layer in layers]
+    return [pool((stages.weights for _, stages in layer.blocks()), layer.n_queries, cells) for layer in layers]
 
 
 def thumbnail_cells(n_heads: int) -> int:
@@ -232,14 +232,23 @@ def measured_heads(
     )
 
 
-def pool(weights: np.ndarray, cells: int) -> np.ndarray:
-    """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
-    n_queries, n_keys = weights.shape[1:]
-    size = max(n_queries, n_keys)
-    side = min(size, cells)
-    starts_q = np.unique(np.arange(side) * n_queries // side)
-    starts_k = np.unique(np.arange(side) * n_keys // side)
-    return np.maximum.reduceat(np.maximum.reduceat(weights, starts_q, axis=1), starts_k, axis=2)
+def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray:
+    """Weights → [heads, ≤ cells, ≤ cells], their shape kept: the largest weight in each cell.
+
+    `blocks` [heads, some queries, keys] are the rows in order, `n_queries` in all.
+    """
+    parts, row_cells, done = [], [], 0
+    for block in blocks:
+        side = min(max(n_queries, block.shape[2]), cells)
+        starts_q, starts_k = (np.unique(np.arange(side) * n // side) for n in (n_queries, block.shape[2]))
+        of_rows = np.searchsorted(starts_q, np.arange(done, done + block.shape[1]), side="right")
+        found, first = np.unique(of_rows, return_index=True)
+        parts.append(np.maximum.reduceat(np.maximum.reduceat(block, starts_k, axis=2), first, axis=1))
+        row_cells.append(found)
+        done += block.shape[1]
+    pooled, first = np.unique(np.concatenate(row_cells), return_index=True)
+    assert len(pooled) == len(starts_q), "some rows never came"
+    return np.maximum.reduceat(np.concatenate(parts, axis=1), first, axis=1)
 
 
 def _label_size(n_tokens: int) -> int:

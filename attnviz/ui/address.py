@@ -4,6 +4,7 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields
 
+from attnviz.aids import TOGETHER
 from attnviz.core.exercises import EXERCISES
 from attnviz.reading import MEASURES
 
@@ -29,7 +30,8 @@ class View:
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
     grid of heads shows, empty for their maps; `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for
-    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on`
+    all; of a longer text, `window` tokens are shown, from `queries_at` and `keys_at` on, as in `aids.Aids`;
+    `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on`
     says what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`);
     `stage` is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher
     chose: the exercise's name and rows of cells.
@@ -62,6 +64,9 @@ class View:
     parts: str = "all"
     only_from: str = ""
     only_to: str = ""
+    window: int = 128
+    queries_at: int = 0
+    keys_at: int = TOGETHER
     scale: str = "linear"
     top: float = 1.0
     threshold: float = 0.0

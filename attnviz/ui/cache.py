@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from attnviz import figures
-from attnviz.aids import Aids, aided
+from attnviz.aids import Aids, by_block, rows_of
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import every_head, measure_heads
+from attnviz.reading import measure_heads, overview
 from attnviz.traces import Trace
 
 
@@ -54,15 +54,20 @@ def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> list[np.ndarray]:
     """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
     layers = trace.of_kind(kind)
     cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
-    return [
-        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, aids).weights, cells) for layer in layers
-    ]
+    n_rows = len(rows_of(trace, kind, aids))
+    return [figures.pool(by_block(trace, kind, layer.index, aids), n_rows, cells) for layer in layers]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)
 def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
     """One measure of every head [layers, heads]."""
     return measure_heads(trace, kind, measure, query, key)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Going through the whole text…", hash_funcs=BY_WHAT_WAS_READ)
+def overview_of(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """One head along the whole text: how wide each query looks, and how much each key gets."""
+    return overview(trace, kind, layer, head)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)

@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from attnviz import export
-from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
 from attnviz.export import Picture, Provenance
 from attnviz.reading import Reading
@@ -60,7 +59,7 @@ def picture_of(
     look: str,
 ) -> Picture:
     """The view with its provenance; the certificate is made here if it is not there yet."""
-    aids = Aids.of(view)
+    aids = readings.aids_of(trace, head.kind, view)
     drawn = {name: getattr(view, name) for name in OF_VIEW[view.shown_as]}
     heads = readings.heads(trace, head.kind, head.layer, head.head, view)
     shown = ", ".join(str(replace(head, head=one)) for one in heads)

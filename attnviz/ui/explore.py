@@ -10,7 +10,7 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
+from attnviz.ui import cache, readings, views, windows
 from attnviz.ui.downloads import take_away
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
@@ -48,8 +48,9 @@ def place_in(trace: Trace) -> Place:
     head = min(chosen.head, layers[layer].n_heads - 1)
     choose(kind=kind, layer=layer, head=head)
     queries, keys = trace.sides(kind)
-    query = min(chosen.query, len(queries) - 1)
-    key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
+    shown, _ = readings.aids_of(trace, kind, chosen).windows(trace, kind)
+    query = chosen.query if chosen.query < len(queries) else shown.stop - 1
+    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
     return Place(trace, kind, layer, head, query, key)
 
 
@@ -67,7 +68,7 @@ def every_head(at: Place) -> None:
             at.kind,
             chosen=(at.layer, at.head),
             theme=theme(),
-            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)),
+            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text()),
         )
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
     else:
@@ -122,13 +123,14 @@ def pick_head(at: Place) -> None:
 def one_head(at: Place) -> tuple[Reading, str]:
     """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
     chosen = current()
-    weights = at.trace.weights(at.layer, at.head, at.kind)
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
         readings.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    windows.pick(at.trace, at.kind, at.layer, at.head)
     found = readings.read(at.trace, at.kind, at.layer, at.head, chosen)
 
     def choose_cell(row: int, column: int) -> None:
+        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
         clicked_query, clicked_key = found.tokens_at(row, column, weights)
         choose(query=clicked_query, key=clicked_key)
 
@@ -162,5 +164,9 @@ def one_number(at: Place) -> None:
         )
     with pick_key:
         chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
+    windows.offer(at.trace, at.kind, at.query, at.key)
     layer = at.layers[at.layer]
-    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)
+    q, k, v = layer.vectors(at.head)
+    row = None if q is None else q[at.query : at.query + 1]
+    stages = layer.attention(at.head, np.array([at.query]))
+    tell(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
