@@ -70,8 +70,11 @@ def every_head(
     trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None, rows: Sequence[int] | None = None
 ) -> Reading:
     """All heads of a layer by token, or some, [heads, rows, columns]; or only the rows of some tokens."""
-    weights = trace.layer(layer, kind).attention(rows=None if rows is None else np.asarray(rows)).weights
-    return _by_token(trace, kind, weights if heads is None else weights[list(heads)], rows=rows)
+    if heads is None:
+        weights = trace.layer(layer, kind).attention(rows=None if rows is None else np.asarray(rows)).weights
+    else:  # one after the other: each has stages many times as large as its weights
+        weights = np.stack([trace.attention(layer, head, kind, rows).weights for head in heads])
+    return _by_token(trace, kind, weights, rows=rows)
 
 
 def combined(every: Reading, heads: Sequence[int], how: str) -> Reading:

@@ -8,7 +8,7 @@ import numpy as np
 from attnviz.core.attention import Stages, attention, attention_from_scores
 
 KINDS = ("encoder", "decoder", "cross")
-BLOCK_BYTES = 32 * 2**20  # of one stage [heads, rows, keys], where a layer is gone through some rows at a time
+BLOCK_BYTES = 8 * 2**20  # of one stage [heads, rows, keys], where a layer is gone through some rows at a time
 
 
 @dataclass(frozen=True, order=True)

@@ -25,21 +25,24 @@ from attnviz.traces import LayerAttention
 
 Inputs = Mapping[str, torch.Tensor]  # [batch, tokens] by the name of the argument
 EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
+Progress = Callable[[int], object]  # told how many layers are done; what it raises ends the run
 _twins: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
 _bypassing: "weakref.WeakSet[Any]" = weakref.WeakSet()  # models that are known not to show all at the interface
 
 
-def capture_batch(module: Any, inputs: Inputs) -> tuple[str, list[tuple[LayerAttention, ...]]]:
+def capture_batch(
+    module: Any, inputs: Inputs, progress: Progress | None = None
+) -> tuple[str, list[tuple[LayerAttention, ...]]]:
     """The route, "interface" or "fallback", and for each text of the batch its layers.
 
     Raises Uncapturable where neither route shows every layer; the message says why.
     """
     if module not in _bypassing:
         try:
-            return "interface", _through_interface(module, inputs)
+            return "interface", _through_interface(module, inputs, progress)
         except Bypassed:
             _bypassing.add(module)
-    return "fallback", _through_softmax(module, inputs)
+    return "fallback", _through_softmax(module, inputs, progress)
 
 
 def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -> int:
@@ -99,9 +102,9 @@ def view_of(weight: torch.Tensor) -> np.ndarray:
     return array
 
 
-def _through_interface(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
+def _through_interface(module: Any, inputs: Inputs, progress: Progress | None) -> list[tuple[LayerAttention, ...]]:
     prepare(module)
-    layers = _Layers(module, inputs)
+    layers = _Layers(module, inputs, progress)
     tap = _tap(inputs, lambda attended: None)
 
     def called(call: AttentionCall) -> None:
@@ -116,9 +119,9 @@ def _through_interface(module: Any, inputs: Inputs) -> list[tuple[LayerAttention
     return layers.of_each_text(tap.projections)
 
 
-def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
+def _through_softmax(module: Any, inputs: Inputs, progress: Progress | None) -> list[tuple[LayerAttention, ...]]:
     twin = twin_of(module)
-    layers = _Layers(twin, inputs)
+    layers = _Layers(twin, inputs, progress)
     tap = _tap(inputs, lambda attended: layers.add(as_call(attended)))
     with tap, Unfused(), _telling_parts(twin, tap):
         forward(twin, inputs)
@@ -133,8 +136,9 @@ def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, 
 class _Layers:
     """Collects attention calls as the layers of each text in the batch."""
 
-    def __init__(self, module: Any, inputs: Inputs) -> None:
+    def __init__(self, module: Any, inputs: Inputs, progress: Progress | None) -> None:
         self.module = module
+        self.progress = progress
         self.two_sided = module.config.is_encoder_decoder
         self.in_encoder = {id(part) for part in module.get_encoder().modules()} if self.two_sided else set()
         self.texts: list[list[LayerAttention]] = [[] for _ in range(_batch(inputs))]
@@ -165,6 +169,9 @@ class _Layers:
                     scores=None if call.scores is None else to_numpy(call.scores[text]),
                 )
             )
+
+        if self.progress is not None:
+            self.progress(len(self.texts[0]))
 
     def of_each_text(self, projections: list[list[torch.Tensor]]) -> list[tuple[LayerAttention, ...]]:
         """Each with the one weight that its output met, if there is one. Raises Uncapturable where no attention ran."""
