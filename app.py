@@ -14,6 +14,7 @@ lessons = [
     for position, (name, (title, icon)) in enumerate(LESSONS.items())
 ]
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
+similar = st.Page("pages/similar.py", title="Similar heads", icon=":material/scatter_plot:")
 compare = st.Page("pages/compare.py", title="Compare", icon=":material/compare:")
 gallery = st.Page("pages/gallery.py", title="Gallery", icon=":material/collections_bookmark:")
 own = st.Page("pages/own_tensors.py", title="Your own weights", icon=":material/upload_file:")
@@ -21,12 +22,12 @@ born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
 architectures = st.Page("pages/architectures.py", title="Architectures", icon=":material/list_alt_check:")
 
-explore = [heads, compare, gallery, own, born]
+explore = [heads, similar, compare, gallery, own, born]
 page = st.navigation({"Learn": lessons, "Explore": explore, "Trust": [validation, architectures]}, position="top")
 with st.sidebar:
-    if page in (heads, validation):
+    if page in (heads, similar, validation):
         pickers.model()
-    if page in (heads, born, validation):
+    if page in (heads, similar, born, validation):
         pickers.text()
 show_notices()
 try:

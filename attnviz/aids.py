@@ -66,6 +66,21 @@ def read(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, ai
     return reading.combined(aided(reading.every_head(trace, kind, layer, heads, rows), trace, kind, aids), heads, how)
 
 
+def at_a_glance(trace: Trace, kind: str, aids: Aids, progress: Callable[[int], object] | None = None) -> Reading:
+    """Every head of one kind, small [heads, rows, columns], with the aids; some rows of a layer at a time.
+
+    `progress` is told how many layers are done.
+    """
+    layers, n_rows = trace.of_kind(kind), len(rows_of(trace, kind, aids))
+    cells = reading.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    small = []
+    for layer in layers:
+        small.append(reading.pooled(by_block(trace, kind, layer.index, aids), n_rows, cells))
+        if progress is not None:
+            progress(len(small))
+    return replace(small[0], weights=np.concatenate([one.weights for one in small]))
+
+
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str, aids: Aids) -> Reading:
     """Another way to look: "dimensions", "scores", "value", "rollout", "flow". Raises AttnvizError."""
     queries, keys = aids.windows(trace, kind)
@@ -106,17 +121,17 @@ def rows_of(trace: Trace, kind: str, aids: Aids) -> list[Group]:
     return [rows[place] for place in reading.in_window(rows, aids.windows(trace, kind)[0])]
 
 
-def by_block(trace: Trace, kind: str, layer: int, aids: Aids) -> Iterator[np.ndarray]:
-    """Weights [heads, some rows, columns] of every head of a layer with these aids, until all rows have come.
+def by_block(trace: Trace, kind: str, layer: int, aids: Aids) -> Iterator[Reading]:
+    """Every head of a layer with these aids, [heads, some rows, columns] at a time, until all rows have come.
 
-    They are computed block by block, so that none is larger than BLOCK_BYTES.
+    Their weights are computed block by block, so that no array is larger than BLOCK_BYTES.
     """
     groups, found = rows_of(trace, kind, aids), trace.layer(layer, kind)
     longest = max(len(tokens) for _, tokens in groups)
     step = max(1, BLOCK_BYTES // (4 * found.n_heads * found.v.shape[1] * longest))
     for start in range(0, len(groups), step):
         rows = _tokens(groups[start : start + step])
-        yield aided(reading.every_head(trace, kind, layer, rows=rows), trace, kind, aids).weights
+        yield aided(reading.every_head(trace, kind, layer, rows=rows), trace, kind, aids)
 
 
 def _choices(trace: Trace, kind: str, aids: Aids) -> list[tuple[list[int] | None, list[int] | None, str]]:

@@ -113,7 +113,7 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
     by_softmax = pace.route == "fallback"
     unfused = by_softmax or any(layer.d_k != layer.d_v for layer in pace.layers)
     whole = n <= ALL_ROWS_UP_TO  # whether the certificate compares all rows
-    reading = max(passing + 4 * layer_scores * (6 if unfused else 0), 12 * BLOCK_BYTES, 8 * n * pace.logits)
+    reading = max(passing + 4 * layer_scores * (6 if unfused else 0), 30 * BLOCK_BYTES, 8 * n * pace.logits)
     checking = passing + 4 * layer_scores * ((6 if by_softmax else 3) + (16 if whole else 0))
     once, again = 4 if unfused else 2.5, 12 if whole or by_softmax else 4  # times that the core would take; measured
     return Effort(
@@ -167,7 +167,10 @@ def _seconds_a_score(width: int) -> float:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Of one run, on average over RUNNING seconds: what else this machine does now is part of it. The first warms up."""
+    """Of one run, on average over RUNNING seconds, so that what else the machine does is part of it.
+
+    A run before them warms up.
+    """
     run()
     start, runs = time.perf_counter(), 0
     while (spent := time.perf_counter() - start) < RUNNING:

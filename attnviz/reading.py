@@ -3,9 +3,10 @@
 trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from attnviz.errors import AttnvizError
 from attnviz.traces import Head, Trace
 
 Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
+THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 FLOW_TOKENS = 32  # attention flow is found for texts up to this length
 ROLLOUT_TOKENS = 2048  # and rollout up to this: its products take n³ operations a layer
 
@@ -314,10 +317,66 @@ def words_of(trace: Trace) -> list[Group]:
 
 # ---- every head at a glance
 
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
+
+
+def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray:
+    """Weights → [heads, ≤ cells, ≤ cells], their shape kept: the largest weight in each cell.
+
+    `blocks` [heads, some queries, keys] are the rows in order, `n_queries` in all.
+    """
+    parts: list[np.ndarray] = []
+    places: list[int] = []  # of each part's rows among the pooled ones
+    done = 0
+    for block in blocks:
+        starts_q, starts_k = _starts((n_queries, block.shape[2]), cells)
+        of_rows = np.searchsorted(starts_q, np.arange(done, done + block.shape[1]), side="right")
+        found, first = np.unique(of_rows, return_index=True)
+        parts.append(np.maximum.reduceat(np.maximum.reduceat(block, starts_k, axis=2), first, axis=1))
+        places.extend(found)
+        done += block.shape[1]
+    return np.maximum.reduceat(np.concatenate(parts, axis=1), np.unique(places, return_index=True)[1], axis=1)
+
+
+def pooled(blocks: Iterable[Reading], n_rows: int, cells: int) -> Reading:
+    """A reading of several heads as `pool` leaves it; a row or column of several words is named by the first.
+
+    Its rows come in blocks, `n_rows` in all.
+    """
+    seen: list[Reading] = []
+
+    def weights() -> Iterator[np.ndarray]:
+        for block in blocks:
+            seen.append(replace(block, weights=np.empty(0)))
+            yield block.weights
+
+    small = pool(weights(), n_rows, cells)
+    sides = [group for block in seen for group in block.rows], seen[0].columns
+    rows, columns = (
+        tuple(_joined(groups[start:end]) for start, end in pairwise([*starts, len(groups)]))
+        for groups, starts in zip(sides, _starts((n_rows, len(sides[1])), cells))
+    )
+    return Reading(small, rows, columns)
+
+
+def _starts(shape: tuple[int, ...], cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pooled row begins, and each pooled column."""
+    side = min(max(shape), cells)
+    return np.unique(np.arange(side) * shape[0] // side), np.unique(np.arange(side) * shape[1] // side)
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    return groups[0][0] + ("…" if len(groups) > 1 else ""), [token for _, tokens in groups for token in tokens]
+
+
 MEASURES = {
     "weight": "weight from query to key",
     "entropy": "entropy of a row, bits",
     "distance": "distance looked, tokens",
+    "largest": "largest weight of a row",
     "first": "weight on the first token",
     "sink": "share of the sink",
 }
@@ -347,6 +406,8 @@ def _of_rows(measure: str, places: np.ndarray, stages: Stages) -> np.ndarray:
         return stages.sink_share
     if measure == "first":
         return stages.weights[:, :, 0]
+    if measure == "largest":
+        return stages.weights.max(axis=-1)
     if measure == "entropy":
         return entropy(stages.weights)
     return mean_distance(stages.weights, places)

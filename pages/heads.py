@@ -1,12 +1,14 @@
 """Every head of a model for one sentence, and the chosen head's weights beside the proof that they are the model's."""
 
+from functools import partial
+
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.traces import Head
-from attnviz.ui import cache, explore, pickers, readings, views
+from attnviz.ui import cache, explore, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import chosen_by, view
@@ -51,15 +53,20 @@ if chosen.beyond:
         try:
             with st.spinner("Following the layers…"):
                 beside = readings.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
-            views.heatmap(beside, None, OTHERWISE[chosen.beyond].capitalize(), "beside")
+            otherwise = f"{at.chosen}, {OTHERWISE[chosen.beyond]}"
+            views.heatmap(beside, None, otherwise, "beside", says=pictures.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
+            take_away(
+                "beside", name_of(trace.model, at.chosen, chosen.beyond),
+                partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, otherwise),
+            )  # fmt: skip
         except AttnvizError as error:
             show_error(error)
 
 try:
     certificate = cache.certificate_of(trace)
-    badge(certificate_line, certificate, Head(at.kind, at.layer, at.head))
+    badge(certificate_line, certificate, at.chosen)
 except AttnvizError as error:
     certificate_line.empty()
     show_error(error)

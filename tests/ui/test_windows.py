@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnviz import figures, reading, traces
+from attnviz import reading, traces
 from attnviz.aids import TOGETHER, Aids, by_block, read, rows_of
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
@@ -97,12 +97,17 @@ def test_thumbnails_are_the_same_in_blocks(traced, given_aids, small_blocks):
     blocks = list(by_block(traced, "encoder", 1, aids))
     assert len(blocks) > 1
     whole = np.stack([read(traced, "encoder", 1, [head], "head", aids).weights for head in range(4)])
-    np.testing.assert_allclose(np.concatenate(blocks, axis=1), whole, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([block.weights for block in blocks], axis=1), whole, atol=1e-6)
     n_rows = len(rows_of(traced, "encoder", aids))
     for cells in (1, 3, 8, 100):
-        pooled = figures.pool(blocks, n_rows, cells)
-        np.testing.assert_array_equal(pooled, figures.pool([np.concatenate(blocks, axis=1)], n_rows, cells))
-        assert pooled.max() == pytest.approx(whole.max(), abs=1e-6) and max(pooled.shape[1:]) <= cells
+        small = reading.pooled(blocks, n_rows, cells)
+        np.testing.assert_allclose(small.weights, reading.pool([whole], n_rows, cells), atol=1e-6)
+        assert (
+            small.weights.shape[1:] == (len(small.rows), len(small.columns)) and max(small.weights.shape[1:]) <= cells
+        )
+        assert [token for _, tokens in small.rows for token in tokens] == [
+            token for _, tokens in rows_of(traced, "encoder", aids) for token in tokens
+        ]
 
 
 @pytest.mark.parametrize("measure", reading.MEASURES)
