@@ -1,12 +1,15 @@
 """Every head of a model for one sentence, and the chosen head's weights beside the proof that they are the model's."""
 
+from functools import partial
+
 import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head
-from attnviz.ui import cache, explore, pickers, readings, views
+from attnviz.ui import cache, explore, labels, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import chosen_by, view
@@ -17,6 +20,7 @@ OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores bef
 chosen = view()
 trace = pickers.current_trace()
 at = explore.place_in(trace)
+study = cache.kept_study(trace.model, trace.revision)
 
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
 if trace.decoder_tokens is not None:
@@ -28,9 +32,10 @@ with st.sidebar:
 
 left, right = st.columns(2, gap="large")
 with left:
-    explore.every_head(at)
+    explore.every_head(at, study)
 with right:
     explore.pick_head(at)
+    labels.line(study, Head(at.kind, at.layer, at.head))
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
     found, title = explore.one_head(at)
@@ -51,15 +56,20 @@ if chosen.beyond:
         try:
             with st.spinner("Following the layers…"):
                 beside = readings.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
-            views.heatmap(beside, None, OTHERWISE[chosen.beyond].capitalize(), "beside")
+            otherwise = f"{at.chosen}, {OTHERWISE[chosen.beyond]}"
+            views.heatmap(beside, None, otherwise, "beside", says=pictures.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
+            take_away(
+                "beside", name_of(trace.model, at.chosen, chosen.beyond),
+                partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, otherwise),
+            )  # fmt: skip
         except AttnvizError as error:
             show_error(error)
 
 try:
     certificate = cache.certificate_of(trace)
-    badge(certificate_line, certificate, Head(at.kind, at.layer, at.head))
+    badge(certificate_line, certificate, at.chosen)
 except AttnvizError as error:
     certificate_line.empty()
     show_error(error)

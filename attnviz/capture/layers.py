@@ -53,7 +53,7 @@ def capture_batch(module: Any, inputs: Inputs) -> tuple[str, list[tuple[LayerAtt
     shared = _SharedMasks(_batch(inputs))
 
     def keep(kind: str, index: int, call: AttentionCall) -> list[LayerAttention]:
-        _check_finite(module, call)
+        check_finite(module, call)
         return _layer_of_each_text(kind, index, call, shared)
 
     seen = observe(module, inputs, keep)
@@ -224,7 +224,7 @@ class _Attentions:
         return Pass(route, result, self.kept, tap.projections)
 
 
-def _check_finite(module: Any, call: AttentionCall) -> None:
+def check_finite(module: Any, call: AttentionCall) -> None:
     parts = [part for part in (call.query, call.key, call.value) if part is not None]
     scores_fit = call.scores is None or bool((call.scores < float("inf")).all())  # NaN compares false
     if not scores_fit or not all(bool(torch.isfinite(part).all()) for part in parts):
