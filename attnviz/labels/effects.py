@@ -1,7 +1,7 @@
 """Does removing a labelled head change what its label speaks of? A column beside the labels, never a gate.
 
 A head's output is replaced by its mean over other texts, or by what it gave for another text of the same length, and
-the model is asked again. The change is held against that of as many heads of the same layers without the label.
+the model is asked again. That is held against the same for as many heads of the same layers without the label.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from attnviz.traces import Head
 
 from .material import Chunks, Frame, frame_of, random_chunks
 from .scores import BATCH_TOKENS, Progress
+from .study import Study
 
 SEED = 2027  # other texts than the labels were found on
 DRAWS = 10  # of random heads
@@ -96,51 +97,51 @@ class Job:
 INTACT = Removal(frozenset(), "mean")
 
 
-def effects(model: LoadedModel, labelled: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-    """`labelled`, the JSON of `python -m attnviz label`, with what removing heads does to what their labels speak of.
+def with_effects(model: LoadedModel, study: Study, progress: Progress | None = None) -> Study:
+    """The study with what removing heads does to the behaviour that their labels speak of.
 
-    Each label's "effect" is None where the label claims nothing of behaviour, or the model does not behave so, else
-    {"task", "metric", "base", "mean", "resample", "random_low", "random_high", "n"}: the metric of the intact model
-    over n texts, its change when the head is replaced by its mean and by a resample, and the lowest and highest change
-    when other single heads, of the same layer while it has any without the label, are replaced by their means (None
-    where no head is left to compare with).
+    Each label's "effect" becomes {"task", "metric", "base", "mean", "resample", "random_low", "random_high", "n"}, or
+    None where the label claims nothing of behaviour or the model does not behave so. All are values of the metric,
+    over n texts: of the intact model, with the head replaced by its mean, by a resample, and the lowest and highest
+    with another single head replaced by its mean, of the same layer while that has any without the label (None where
+    no head is left to compare with).
 
-    "effects" says more: "together", by label, the same for all heads that have it with medium or high confidence at
-    once, where they are two or more, with their "heads"; "unmeasured", by label, why there is no effect; and "reason",
-    why nothing at all could be measured, else None.
+    `Study.effects` says more: "together", by label, the same for all heads that have it with medium or high confidence
+    at once, where they are two or more, with their "heads"; "unmeasured", by label, why there is no effect; and
+    "reason", why nothing at all could be measured, else None.
 
     `progress(done, total)` counts tokens; what it raises ends the work. Raises AttnvizError when memory runs out.
     """
-    labels_of = {Head(one["kind"], one["layer"], one["head"]): one["labels"] for one in labelled["heads"]}
-    labels = sorted({row["label"] for rows in labels_of.values() for row in rows})
+    found_of = dict(zip(study.heads, study.found))
+    labels = sorted({row["label"] for rows in study.found for row in rows})
     unmeasured = {label: NO_CLAIM for label in labels if label not in TASK_OF}
-    reason = _unmeasurable(model, next(iter(labels_of)).kind)
-    found: dict[tuple[str, Heads], dict[str, Any]] = {}
+    reason = _unmeasurable(model, study.heads[0].kind)
+    effects: dict[tuple[str, Heads], dict[str, Any]] = {}
     if reason is None:
-        trials = [trial for label in labels if label in TASK_OF for trial in trials_of(label, labels_of)]
+        trials = [trial for label in labels if label in TASK_OF for trial in trials_of(label, found_of)]
         with model.lock:
             jobs, reasons = _jobs(model, trials)
-            found = _done(model, jobs, progress)
+            effects = _done(model, jobs, progress)
         unmeasured |= {trial.label: reasons[task] for trial in trials if (task := TASK_OF[trial.label]) in reasons}
-    heads = [
-        one | {"labels": [row | {"effect": found.get((row["label"], frozenset({head})))} for row in labels_of[head]]}
-        for head, one in zip(labels_of, labelled["heads"])
+    found = [
+        [row | {"effect": effects.get((row["label"], frozenset({head})))} for row in rows]
+        for head, rows in found_of.items()
     ]
     together = {
         label: effect | {"heads": [str(head) for head in sorted(group)]}
-        for (label, group), effect in found.items()
+        for (label, group), effect in effects.items()
         if len(group) > 1
     }
     said = {"reason": reason, "together": together, "unmeasured": unmeasured}
-    return {**labelled, "heads": heads, "effects": said}
+    return replace(study, found=found, effects=said)
 
 
-def trials_of(label: str, labels_of: Mapping[Head, Sequence[Mapping[str, Any]]]) -> list[Trial]:
+def trials_of(label: str, found_of: Mapping[Head, Sequence[Mapping[str, Any]]]) -> list[Trial]:
     """Each head that has the label, alone, and those that have it for sure, together."""
-    confidence = {head: row["confidence"] for head, rows in labels_of.items() for row in rows if row["label"] == label}
+    confidence = {head: row["confidence"] for head, rows in found_of.items() for row in rows if row["label"] == label}
     sure = frozenset(head for head, found in confidence.items() if found != "low")
     groups = [frozenset({head}) for head in confidence] + ([sure] if len(sure) > 1 else [])
-    others = [head for head in labels_of if head not in confidence]
+    others = [head for head in found_of if head not in confidence]
     rng = random.Random(f"{SEED} {label}")
     return [Trial(label, group, _controls(group, others, rng)) for group in groups]
 
@@ -325,7 +326,7 @@ def _done(
 
 
 def _effect(task: str, trial: Trial, metric: Mapping[Removal, float], n: int) -> dict[str, Any]:
-    mean, resample, *controls = (metric[removal] - metric[INTACT] for removal in trial.removals)
+    mean, resample, *controls = (metric[removal] for removal in trial.removals)
     low, high = (min(controls), max(controls)) if controls else (None, None)
     return {"task": task, "metric": METRICS[task], "base": metric[INTACT], "mean": mean, "resample": resample,
             "random_low": low, "random_high": high, "n": n}  # fmt: skip

@@ -17,14 +17,15 @@ from attnviz.labels.effects import (
     Removal,
     as_inputs,
     batches,
-    effects,
     in_company,
     measure,
     pair_questions,
     repeat_questions,
     trials_of,
+    with_effects,
 )
 from attnviz.labels.material import Frame
+from attnviz.labels.study import Study
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.probes import agreement_pairs, pronoun_sentences, repeats
 from attnviz.traces import Head
@@ -48,29 +49,22 @@ def planted() -> LoadedModel:
     return LoadedModel(module.transformer, tokenizer, "planted", "", "gpt2", "cpu", POSITIONS, module)
 
 
-def labelled(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads: int = N_HEADS, kind="decoder"):
-    """The JSON of labels by head: (label, confidence)."""
-    heads = [Head(kind, layer, head) for layer in range(n_layers) for head in range(n_heads)]
-    return {
-        "model": "planted",
-        "heads": [
-            {"kind": head.kind, "layer": head.layer, "head": head.head,
-             "labels": [{"label": label, "confidence": sure, "effect": None} for label, sure in found.get(head, [])]}
-            for head in heads
-        ],
-    }  # fmt: skip
+def studied(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads: int = N_HEADS, kind="decoder"):
+    """A study of labels by head: (label, confidence)."""
+    heads = tuple(Head(kind, layer, head) for layer in range(n_layers) for head in range(n_heads))
+    rows = [
+        [{"label": label, "confidence": sure, "effect": None} for label, sure in found.get(head, [])] for head in heads
+    ]
+    shares = np.zeros(len(heads))
+    return Study("planted", "", {}, heads, shares, shares, {}, rows, [])
 
 
-def effects_of(said) -> dict[tuple[Head, str], dict]:
-    return {
-        (Head(one["kind"], one["layer"], one["head"]), row["label"]): row["effect"]
-        for one in said["heads"]
-        for row in one["labels"]
-    }
+def effects_in(study: Study) -> dict[tuple[Head, str], dict]:
+    return {(head, row["label"]): row["effect"] for head, rows in zip(study.heads, study.found) for row in rows}
 
 
 def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
-    given = labelled(
+    given = studied(
         {
             PREVIOUS: [("previous_token", "high"), ("local", "high")],
             INDUCTION: [("induction", "medium")],
@@ -78,21 +72,23 @@ def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
         }
     )
     progress: list[tuple[int, int]] = []
-    said = effects(planted, given, lambda done, total: progress.append((done, total)))
-    found = effects_of(said)
+    study = with_effects(planted, given, lambda done, total: progress.append((done, total)))
+    found, said = effects_in(study), study.effects
     for head, label in ((PREVIOUS, "previous_token"), (INDUCTION, "induction")):
         effect = found[head, label]
         assert effect.keys() == KEYS and effect["base"] < 0.2 and effect["n"] == 65
-        assert min(effect["mean"], effect["resample"]) > 3
+        assert min(effect["mean"], effect["resample"]) > effect["base"] + 3
     decoy = found[DECOY, "induction"]
-    assert max(abs(decoy[key]) for key in ("mean", "resample", "random_low", "random_high")) < 1e-9
-    both = said["effects"]["together"]["induction"]
+    assert [decoy[key] for key in ("mean", "resample", "random_low", "random_high")] == pytest.approx(
+        [decoy["base"]] * 4
+    )
+    both = said["together"]["induction"]
     assert both["heads"] == ["L1.H0", "L1.H4"] and both["mean"] == pytest.approx(found[INDUCTION, "induction"]["mean"])
-    assert abs(both["random_high"]) < 1e-9 and said["effects"]["together"].keys() == {"induction"}
+    assert both["random_high"] == pytest.approx(both["base"]) and said["together"].keys() == {"induction"}
     assert found[PREVIOUS, "local"] is None
-    assert said["effects"]["unmeasured"] == {"local": NO_CLAIM} and said["effects"]["reason"] is None
-    assert all(row["effect"] is None for one in given["heads"] for row in one["labels"])  # what was given stays
-    assert json.loads(json.dumps(said)) == said
+    assert said["unmeasured"] == {"local": NO_CLAIM} and said["reason"] is None
+    assert not any(effects_in(given).values()) and given.effects is None  # what was given stays
+    assert json.loads(json.dumps(study.json())) == study.json() and study.json()["effects"] == said
     done, totals = zip(*progress)
     assert list(done) == sorted(done) and set(totals) == {done[-1]}
 
@@ -128,9 +124,9 @@ def test_a_resample_comes_from_another_text_of_the_same_length(planted):
 
 
 def test_controls_are_other_heads_of_the_same_layers():
-    given = labelled({Head("decoder", 1, head): [("induction", sure)] for head, sure in
-                      ((0, "high"), (1, "medium"), (2, "low"))}, n_layers=2, n_heads=4)  # fmt: skip
-    rows = {Head(one["kind"], one["layer"], one["head"]): one["labels"] for one in given["heads"]}
+    sure = {Head("decoder", 1, 0): "high", Head("decoder", 1, 1): "medium", Head("decoder", 1, 2): "low"}
+    given = studied({head: [("induction", one)] for head, one in sure.items()}, n_layers=2, n_heads=4)
+    rows = dict(zip(given.heads, given.found))
     *single, both = trials_of("induction", rows)
     assert [sorted(trial.heads) for trial in single] == [[Head("decoder", 1, head)] for head in range(3)]
     assert all(trial.controls == (frozenset({Head("decoder", 1, 3)}),) for trial in single)
@@ -143,19 +139,19 @@ def test_controls_are_other_heads_of_the_same_layers():
 
 
 def test_a_model_that_predicts_nothing_gets_a_reason(planted):
-    said = effects(replace(planted, language_model=None), labelled({INDUCTION: [("induction", "high")]}))
-    assert "no language-model head" in said["effects"]["reason"]
-    assert effects_of(said) == {(INDUCTION, "induction"): None} and said["effects"]["together"] == {}
+    study = with_effects(replace(planted, language_model=None), studied({INDUCTION: [("induction", "high")]}))
+    assert "no language-model head" in study.effects["reason"]
+    assert effects_in(study) == {(INDUCTION, "induction"): None} and study.effects["together"] == {}
 
 
 def test_an_ability_that_is_not_there_cannot_be_taken_away(planted):
     """An output layer of zeros guesses; its words are no pronouns either."""
     dull = planted_language_model(gain=0.0).float()
     model = replace(planted, module=dull.transformer, language_model=dull)
-    said = effects(model, labelled({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
-    assert not any(effects_of(said).values()) and said["effects"]["reason"] is None
-    assert "does not do this itself" in said["effects"]["unmeasured"]["induction"]
-    assert "do not fit" in said["effects"]["unmeasured"]["coreference"]
+    study = with_effects(model, studied({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
+    assert not any(effects_in(study).values()) and study.effects["reason"] is None
+    assert "does not do this itself" in study.effects["unmeasured"]["induction"]
+    assert "do not fit" in study.effects["unmeasured"]["coreference"]
 
 
 def test_batches_are_of_one_length_and_never_of_one():
@@ -210,12 +206,11 @@ def test_an_encoder_is_asked_behind_masks():
     ],
 )
 def test_the_heads_that_the_cards_name_matter(name, head, label):
-    """Ten times as much as any other head of their layer."""
-    given = labelled({head: [(label, "high")]}, 4, 4, head.kind)
-    effect = effects_of(effects(load_model(name), given))[head, label]
-    worse = 1 if label == "induction" else -1
-    others = max(abs(effect["random_low"]), abs(effect["random_high"]))
-    assert min(worse * effect["mean"], worse * effect["resample"]) > max(1, 5 * others)
+    """Several times as much as any other head of their layer."""
+    given = studied({head: [(label, "high")]}, 4, 4, head.kind)
+    effect = effects_in(with_effects(load_model(name), given))[head, label]
+    changes = {key: abs(effect[key] - effect["base"]) for key in ("mean", "resample", "random_low", "random_high")}
+    assert min(changes["mean"], changes["resample"]) > max(1, 5 * changes["random_low"], 5 * changes["random_high"])
 
 
 def test_means_come_from_other_texts(planted):
