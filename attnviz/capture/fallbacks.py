@@ -191,8 +191,15 @@ class Unfused(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.nn.functional.scaled_dot_product_attention:
-            return torch.ops.aten._scaled_dot_product_attention_math(*args, **(kwargs or {}))[0]
+            return _step_by_step(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
+
+
+def _step_by_step(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **options):
+    if attn_mask is not None and attn_mask.dtype == torch.bool:  # these steps would add it, as 0 and 1
+        attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill(~attn_mask, float("-inf"))
+    steps = torch.ops.aten._scaled_dot_product_attention_math
+    return steps(query, key, value, attn_mask, dropout_p, is_causal, **options)[0]
 
 
 def _viewed(known, func, args, kwargs):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -27,14 +28,20 @@ def score(tally: Tally) -> np.ndarray:
     return tally.hits.sum(0) / tally.rows.sum()
 
 
-def interval(tally: Tally, rng: np.random.Generator, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def interval(tally: Tally, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979)."""
-    units = len(tally.rows)
-    places = rng.integers(units, size=(RESAMPLES, units)) + units * np.arange(RESAMPLES)[:, None]
-    counts = np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units)
+    counts = _resamples(len(tally.rows))
     drawn = (counts @ tally.hits) / (counts @ tally.rows)[:, None]
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
     return low, high
+
+
+@lru_cache(maxsize=8)
+def _resamples(units: int) -> np.ndarray:
+    """[resamples, units] how often each unit was drawn; the same draws for all scores of as many units."""
+    places = np.random.default_rng(units).integers(units, size=(RESAMPLES, units))
+    places += units * np.arange(RESAMPLES)[:, None]
+    return np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units).astype(float)
 
 
 def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,9 +6,10 @@ import torch
 import transformers
 
 from attnviz.labels.baselines import false_discovery, interval, sign_flip_p
-from attnviz.labels.labels import COLUMNS, CRITERIA, label_heads, label_model, measured, verdicts
+from attnviz.labels.labels import COLUMNS, CRITERIA, measured, verdicts
 from attnviz.labels.material import Frame
 from attnviz.labels.scores import Tally, tallies
+from attnviz.labels.study import label_heads, study
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.probes import repeats
 
@@ -109,7 +110,7 @@ def test_intervals_hold_the_true_score():
         rows = rng.integers(10, 40, size=64)
         means = rng.beta(true * 6, (1 - true) * 6, size=64)
         tally = Tally(rng.binomial(rows, means)[:, None].astype(float), rows.astype(float), rows * 0.1)
-        low, high = interval(tally, rng)
+        low, high = interval(tally)
         inside += bool(low[0] <= true <= high[0])
     assert 0.92 <= inside / 2000 <= 0.97
 
@@ -138,8 +139,7 @@ def untrained(shape: str, seed: int) -> LoadedModel:
 
 
 def share_labelled(shape: str, seed: int) -> float:
-    heads = label_model(untrained(shape, seed))["heads"]
-    return float(np.mean([bool(named(head["labels"], *SURE)) for head in heads]))
+    return float(np.mean([bool(named(found, *SURE)) for found in study(untrained(shape, seed)).found]))
 
 
 def test_an_untrained_model_gets_no_labels():

@@ -1,0 +1,202 @@
+"""What probes say of every head of a model: its scores, its verdicts, and the texts where it does best and worst."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attnviz.capture.interface import Uncapturable
+from attnviz.capture.tracing import capture_ids
+from attnviz.errors import AttnvizError
+from attnviz.models.loading import LoadedModel
+from attnviz.probes import VERSION
+from attnviz.traces import Head
+
+from .baselines import best_rules, rule_hits, score
+from .corpora import Corpus, read, spread
+from .labels import COLUMNS, SEED, Measured, measured, verdicts
+from .material import first_family, frame_of, gold_probes, second_family
+from .scores import ENTROPY, Progress, Tally, tallies
+from .targets import REST, Probe
+
+N_EXAMPLES = 3
+MOST_TEXTS = 1200  # of a corpus
+
+
+@dataclass(frozen=True, eq=False)
+class LabelScores:
+    """One label, measured on every head; arrays [heads] unless said otherwise.
+
+    A label is given where `low`, the lower bound of the 95 % interval [low, high], passes `threshold`, and
+    `enrichment` and `baseline` (the control's score) allow it. `again` is the score on the second family, None where
+    that does not ask for the label. `n` rows in `units` sequences were asked. `best` and `worst` [heads, 3] are
+    numbers into `Study.examples`: the sequences in which the head scores most and least, the extreme one first.
+    """
+
+    score: np.ndarray
+    baseline: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    enrichment: np.ndarray
+    threshold: np.ndarray
+    again: np.ndarray | None
+    n: int
+    units: int
+    best: np.ndarray
+    worst: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All that the probes say of a model's heads, in the order of `heads`.
+
+    `rest` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of the entropy
+    that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
+    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to.
+    """
+
+    model: str
+    revision: str
+    probes: dict[str, Any]
+    heads: tuple[Head, ...]
+    rest: np.ndarray
+    entropy: np.ndarray
+    scores: dict[str, LabelScores]
+    found: list[list[dict[str, Any]]]
+    examples: list[tuple[int, ...]]
+
+    def json(self) -> dict[str, Any]:
+        """What `python -m attnviz label` prints."""
+        return {
+            "model": self.model,
+            "probes": self.probes,
+            "heads": [
+                {"kind": head.kind, "layer": head.layer, "head": head.head, "rest_share": float(rest),
+                 "entropy_share": float(entropy), "labels": found}
+                for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, self.found)
+            ],
+        }  # fmt: skip
+
+
+def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
+    """Every head on both families of probes.
+
+    A corpus takes the place of generated sentences in the second family, as far as it has gold answers. Every other
+    of its texts is then only used to choose the rule that a label is held against.
+    `progress(done, total)` counts tokens; what it raises ends the work.
+
+    Raises AttnvizError for a model that cannot be labelled; the message says why.
+    """
+    causal = looks_back(model)
+    with model.lock:
+        return _study(model, causal, corpus, progress)
+
+
+def looks_back(model: LoadedModel) -> bool:
+    """Whether a model that reads one text looks at earlier tokens only.
+
+    Raises AttnvizError for a model that cannot be labelled; the message says why.
+    """
+    if model.module.config.is_encoder_decoder:
+        raise AttnvizError(
+            f"{model.name} has an encoder and a decoder, and labels are for models with one: pick another."
+        )
+    try:
+        with model.lock:
+            return capture_ids(model.module, [model.tokenizer("the")["input_ids"] * 2])[0][0].kind == "decoder"
+    except Uncapturable as reason:
+        raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
+
+
+def label_heads(
+    model: LoadedModel, corpus: Corpus | str | Path | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """`study` as a table, one row a label; a head without one has a row whose label is None. `corpus` may be the path
+    of a file, which `corpora.read` reads."""
+    given = read(corpus) if isinstance(corpus, str | Path) else corpus
+    return as_table(study(model, given, progress).json())
+
+
+def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a label of a study's JSON, unlabelled heads with label None."""
+    address = ("kind", "layer", "head", "rest_share", "entropy_share")
+    rows = [
+        {key: head[key] for key in address} | found
+        for head in labelled["heads"]
+        for found in head["labels"] or [dict.fromkeys(COLUMNS)]
+    ]
+    return pd.DataFrame(rows, columns=[*address, *COLUMNS])
+
+
+def _study(model: LoadedModel, causal: bool, corpus: Corpus | None, progress: Progress | None) -> Study:
+    tokenizer = model.tokenizer
+    frame = frame_of(tokenizer, causal, model.limit)
+    texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
+    asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
+    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)
+    rules = [best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spared)) for spared in ((), spare)]
+    total = sum(len(probe.ids) for probes in families for probe in probes)
+    heads: list[Head] = []
+    sums: list[dict[str, Tally]] = []
+    for probes in families:
+        before = sum(len(probe.ids) for probe in families[0]) if sums else 0
+        counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
+        heads, found = tallies(model.module, probes, counted)
+        sums.append(found)
+    controls = (rule_hits(probes, chosen) for probes, chosen in zip(families, rules))
+    first, second = (measured(found, control) for found, control in zip(sums, controls))
+    examples: dict[tuple[int, ...], int] = {}
+    return Study(
+        model=model.name,
+        revision=model.revision,
+        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in families],
+                "labels": sorted(first), "rules": rules[0],
+                "corpus": None if corpus is None else corpus.described | {"rules": rules[1]}},
+        heads=tuple(heads),
+        rest=score(sums[0][REST]),
+        entropy=score(sums[0][ENTROPY]),
+        scores=_scores(first, second, families[0], examples),
+        found=verdicts(first, second, len(heads)),
+        examples=list(examples),
+    )  # fmt: skip
+
+
+def _scores(
+    first: Mapping[str, Measured],
+    second: Mapping[str, Measured],
+    probes: Sequence[Probe],
+    examples: dict[tuple[int, ...], int],
+) -> dict[str, LabelScores]:
+    """Each label's scores; sequences that they refer to are numbered in `examples`."""
+    asked = {(label, probe.unit): probe.ids for probe in probes for label in probe.labels}
+    scores = {}
+    for label, one in first.items():
+        rows = one.tally.rows[:, None]
+        order = np.lexsort((one.weight.hits / rows, one.tally.hits / rows), axis=0).T  # [heads, units]
+        extreme = np.concatenate([order[:, : -N_EXAMPLES - 1 : -1], order[:, :N_EXAMPLES]], axis=1)
+        shown, places = np.unique(extreme, return_inverse=True)
+        ids = [asked[label, int(unit)] for unit in one.units[shown]]
+        numbers = np.array([examples.setdefault(found, len(examples)) for found in ids])[places.reshape(extreme.shape)]
+        scores[label] = LabelScores(
+            score=one.score,
+            baseline=one.baseline,
+            low=one.bounds[0],
+            high=one.bounds[1],
+            enrichment=one.enrichment,
+            threshold=one.threshold,
+            again=second[label].score if label in second else None,
+            n=int(one.tally.rows.sum()),
+            units=len(one.units),
+            best=numbers[:, :N_EXAMPLES],
+            worst=numbers[:, N_EXAMPLES:],
+        )
+    return scores
+
+
+def _described(probes: Sequence[Probe]) -> dict[str, int]:
+    return {"sequences": len(probes), "tokens": sum(len(probe.ids) for probe in probes)}
