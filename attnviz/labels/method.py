@@ -96,8 +96,17 @@ EXPLAINED = {
         "mean over rows i of the second copy of the sum of A[i, j] for j ≤ i with token j − 1 the same as token i",
         REPEATS,
         "The same pairs of places where the second copy is other tokens.",
-        "Whether the head copies what it finds or suppresses it (McDougall et al. 2023): weights look the same.",
+        "What the head does with what it finds, where the model has no head that predicts tokens.",
         "Olsson et al. 2022, prefix matching",
+    ),
+    "copy_suppression": Explained(
+        "What induction looks for, in heads whose output lowers its logit: weights look the same.",
+        "as induction, and the head's direct effect on the logit of what it looks for, less that on the text's tokens, "
+        "is below 0 with its interval",
+        REPEATS,
+        "As for induction.",
+        "What the head does through later layers: only the direct path to the logits is followed.",
+        "McDougall et al. 2023",
     ),
     "same_word": Explained(
         "Earlier pieces of the query's own word.",
