@@ -14,6 +14,7 @@ from .phrases import (
     subject_verbs,
     with_subject,
 )
+from .rewording import reword
 from .templates import (
     MAINS,
     MODIFIERS,
@@ -24,6 +25,7 @@ from .templates import (
     template_split,
 )
 from .trees import Node, Sentence, read_out
+from .variety import varied
 from .words import (
     ADJECTIVES,
     ADVERBS,
@@ -69,6 +71,9 @@ def _sentence(draw: Draw, template: tuple[str, ...]) -> Sentence:
     _end(draw, verb, ending, kind)
     if start is not None:
         verb.left[:0] = [start, ("punct", Node(","))]
+    verb = varied(draw, verb)
+    if draw.split == "test":
+        reword(draw, verb)
     verb.right.append(("punct", Node(".")))
     text, _, spans, arcs = read_out(verb)
     words = tuple(text[a:b] for a, b in spans)
