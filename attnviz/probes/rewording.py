@@ -1,5 +1,6 @@
-"""Other words for the test's dependency sentences: what a head does with the words that it was chosen on is no evidence
-that it follows a relation. These are of offices and newspapers, the others of fairy tales; function words stay.
+"""Other words for the test's sentences: what a head does with the words that it was chosen on is no evidence that it
+follows a relation. These are of offices and newspapers, the others of fairy tales. Function words stay, and every noun
+takes the pronoun that the one in its place took.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from .words import (
     Verb,
 )
 
-_NAMES = """Jessica Ashley Nicole Megan Kayla Brenda Tiffany Linda Denise Carla Kevin Brian Jason Ryan Tyler Justin
-Brandon Gary Steve Craig Sean Jeff Todd"""
-_PERSON = """teacher doctor lawyer manager driver student engineer reporter senator waiter pilot dentist mayor scientist
-customer employee client officer director agent coach designer tourist voter"""
+_WOMEN = "Jessica Ashley Nicole Megan Kayla Brenda Tiffany Linda Denise Carla Monica Heather"
+_MEN = "Kevin Brian Jason Ryan Tyler Justin Brandon Gary Steve Craig Sean Jeff Todd"
+_FEMALE = "actress businesswoman policewoman girlfriend congresswoman waitress saleswoman stewardess mom"
+_MALE = "actor businessman policeman boyfriend congressman waiter salesman cameraman dad"
+_PEOPLE = """teachers doctors lawyers managers drivers students engineers reporters senators pilots dentists customers
+employees clients officers directors agents coaches designers tourists voters"""
 _THING = """phone computer report email ticket laptop camera truck plane plan budget contract website program cable
 invoice menu magazine video receipt pizza keyboard engine printer"""
 _INTRANSITIVE = """fail/failed improve/improved crash/crashed expand/expanded recover/recovered struggle/struggled
@@ -52,8 +55,8 @@ _ADVERBS = "recently probably usually actually finally really simply clearly nea
 COMPOUNDS = tuple("data oil health car tax credit weekend police computer business security traffic".split())
 
 
-def _nouns(old: tuple[Noun, ...], new: str, ending: str = "") -> dict[str, tuple[str, ...]]:
-    return dict.fromkeys((noun.word for noun in old), tuple(word + ending for word in new.split()))
+def _nouns(old: tuple[Noun, ...], new: str) -> dict[str, tuple[str, ...]]:
+    return dict.fromkeys((noun.word for noun in old), tuple(new.split()))
 
 
 def _verbs(old: tuple[Verb, ...], new: str) -> dict[str, tuple[str, ...]]:
@@ -63,11 +66,13 @@ def _verbs(old: tuple[Verb, ...], new: str) -> dict[str, tuple[str, ...]]:
 
 
 OTHER_WORDS = (
-    _nouns(WOMEN + MEN, _NAMES)
-    | _nouns(FEMALE + MALE, _PERSON)
+    _nouns(WOMEN, _WOMEN)
+    | _nouns(MEN, _MEN)
+    | _nouns(FEMALE, _FEMALE)
+    | _nouns(MALE, _MALE)
+    | _nouns(PEOPLE, _PEOPLE)
     | _nouns(THING, _THING)
-    | _nouns(PEOPLE, _PERSON, "s")
-    | _nouns(THINGS, _THING, "s")
+    | _nouns(THINGS, _THING.replace(" ", "s ").replace("\n", "s\n") + "s")
     | _verbs(ANY_INTRANSITIVE + PERSON_INTRANSITIVE, _INTRANSITIVE)
     | _verbs(ANY_TRANSITIVE + PERSON_PERSON + PERSON_THING, _TRANSITIVE)
     | _verbs(SPEECH, _SPEECH)

@@ -9,6 +9,7 @@ import pytest
 from attnviz.probes import PRONOUNS, dependency_sentences, pairing_split, pronoun_sentences, template_split
 from attnviz.probes import words as lexicon
 from attnviz.probes.phrases import Draw
+from attnviz.probes.rewording import OTHER_WORDS
 from attnviz.probes.trees import Node, read_out
 from attnviz.probes.variety import BEGINNING, varied
 
@@ -151,6 +152,22 @@ def test_infinitives_negation_and_compounds_by_hand():
             assert ("Tom", "thanked", "nsubj") in told
         seen |= {relation for _, _, relation in told}
     assert seen >= {"xcomp", "mark", "aux", "compound", "amod", "nmod", "nmod:poss", "conj", "cc", "case", "obj"}
+
+
+def test_other_words_take_the_same_pronoun():
+    """The structure stays word for word, and so does who takes which pronoun."""
+    plain, other = (pronoun_sentences(300, split="test", seed=3, reworded=reworded) for reworded in (False, True))
+    kinds = {new: {kind for kind, groups in lexicon.GROUPS.items() for group in groups for noun in group
+                   if new in OTHER_WORDS[noun.word]}
+             for news in OTHER_WORDS.values() for new in news}  # fmt: skip
+    assert all(len(found) <= 1 for found in kinds.values())
+    for one, two in zip(plain[:1], other[:1]):  # the same random numbers until the first words are drawn
+        assert (one.pronoun, one.antecedent, one.distractors) == (two.pronoun, two.antecedent, two.distractors)
+        assert one.dependencies == two.dependencies and one.right_pronoun == two.right_pronoun
+    for sentence in other:
+        (kind,) = kinds[sentence.words[sentence.antecedent]]
+        assert sentence.right_pronoun.lower() in PRONOUNS[kind].values()
+        assert all(kinds[sentence.words[word]] != {kind} for word in sentence.distractors)
 
 
 def test_arcs_by_hand():
