@@ -163,7 +163,7 @@ def scores_over_heads(
             error_x={"type": "data", "symmetric": False, "array": [one.high - one.score for one in found.values()],
                      "arrayminus": [one.score - one.low for one in found.values()], "width": 0, "thickness": 1.2,
                      "color": colours.faint},
-            marker={"size": [11 if place == chosen else 8 for place in found], "color": own,
+            marker={"opacity": 1, "size": [11 if place == chosen else 8 for place in found], "color": own,
                     "symbol": ["diamond" if one.near else "circle" for one in found.values()],
                     "line": {"width": 1.6, "color": [colours.text if place == chosen else
                                                      colour if one.confidence or one.near else colours.faint
@@ -246,7 +246,7 @@ def _frame(layer: int, head: int, line: dict, reach: float) -> dict:
 
 
 def _line(x: float, dash: str, colour: str) -> dict:
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "layer": "below",
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
             "line": {"dash": dash, "color": colour, "width": 1.5}}  # fmt: skip
 
 

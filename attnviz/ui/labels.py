@@ -26,17 +26,20 @@ MOST_ROWS = 8  # labels in one head's figure
 
 
 def study_here() -> tuple[ModelEntry, Any]:
-    """The chosen model and its study; where there is none, the page offers to make one and ends here."""
+    """The chosen model and its study; where there is none, the page offers to make one, or says why not, and ends."""
     entry = pickers.entry_here()
     try:
         found = cache.kept_study(entry.name, entry.revision)
-        if found is None:
-            _offer(entry)
-            st.stop()
-        return entry, found
     except AttnvizError as error:
         show_error(error)
         st.stop()
+    if found is None:
+        try:
+            _offer(entry)
+        except AttnvizError as error:
+            st.info(plain(error), icon=":material/label_off:")
+        st.stop()
+    return entry, found
 
 
 def _offer(entry: ModelEntry) -> None:
