@@ -1,8 +1,10 @@
 """The reading aids that somebody chose, as data, and the reading that they make of a trace."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import numpy as np
 
 from attnviz import reading
 from attnviz.reading import Reading
@@ -44,6 +46,17 @@ def read(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, ai
     if how == "head":
         return aided(reading.one_head(trace, kind, layer, heads[0]), trace, kind, aids)
     return reading.combined(aided(reading.every_head(trace, kind, layer, heads), trace, kind, aids), heads, how)
+
+
+def at_a_glance(trace: Trace, kind: str, aids: Aids) -> Reading:
+    """Every head of one kind, small [heads, rows, columns], with the aids; layer by layer."""
+    layers = trace.of_kind(kind)
+    cells = reading.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    small = [
+        reading.pooled(aided(reading.every_head(trace, kind, layer.index), trace, kind, aids), cells)
+        for layer in layers
+    ]
+    return replace(small[0], weights=np.concatenate([one.weights for one in small]), notes=())
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str, aids: Aids) -> Reading:

@@ -160,15 +160,16 @@ def _validate_architectures(chosen: argparse.Namespace) -> int:
 def _label(chosen: argparse.Namespace) -> int:
     if chosen.out is not None and chosen.out.suffix not in (".csv", ".json", ".parquet"):
         raise AttnvizError("--out must end in one of .csv, .json, .parquet.")
-    texts = None if chosen.corpus is None else _lines(chosen.corpus)
     from tqdm import tqdm
 
+    from attnviz.labels.corpora import read
     from attnviz.labels.kept import study_once
     from attnviz.labels.study import as_table
 
+    corpus = None if chosen.corpus is None else read(chosen.corpus)
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        labelled = study_once(model, texts, _bar_progress(bar), chosen.again).json()
+        labelled = study_once(model, corpus, _bar_progress(bar), chosen.again).json()
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
@@ -182,16 +183,6 @@ def _label(chosen: argparse.Namespace) -> int:
             )
             print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {found or 'unlabelled'}")
     return 0
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        texts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise AttnvizError(f"'{in_one_line(path)}' cannot be read ({in_one_line(error)}).") from error
-    if not texts:
-        raise AttnvizError(f"'{in_one_line(path)}' is empty: it should hold a sentence a line.")
-    return texts
 
 
 def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:
@@ -289,7 +280,10 @@ def _parser() -> argparse.ArgumentParser:
     label = command("label", _label, "what every head seems to do, with the evidence")
     label.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
     label.add_argument(
-        "--corpus", type=Path, metavar="FILE", help="your own sentences, one a line, on which labels must hold as well"
+        "--corpus",
+        type=Path,
+        metavar="FILE",
+        help="sentences on which labels must hold as well: plain text, CoNLL-U, GAP, or LitBank's coreference",
     )
     label.add_argument("--again", action="store_true", help="do not take the answer that was kept from the last time")
     label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")

@@ -3,9 +3,10 @@
 trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from attnviz.errors import AttnvizError
 from attnviz.traces import Head, Trace
 
 Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
+THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 FLOW_TOKENS = 32  # attention flow is found for texts up to this length
 
 
@@ -231,10 +234,42 @@ def words_of(trace: Trace) -> list[Group]:
 
 # ---- every head at a glance
 
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
+
+
+def pool(weights: np.ndarray, cells: int) -> np.ndarray:
+    """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
+    starts_q, starts_k = _starts(weights.shape[1:], cells)
+    return np.maximum.reduceat(np.maximum.reduceat(weights, starts_q, axis=1), starts_k, axis=2)
+
+
+def pooled(every: Reading, cells: int) -> Reading:
+    """A reading of several heads as `pool` leaves it; a row or column of several words is named by the first."""
+    rows, columns = (
+        tuple(_joined(groups[start:end]) for start, end in pairwise([*starts, len(groups)]))
+        for groups, starts in zip((every.rows, every.columns), _starts(every.weights.shape[1:], cells))
+    )
+    return replace(every, weights=pool(every.weights, cells), rows=rows, columns=columns)
+
+
+def _starts(shape: tuple[int, ...], cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pooled row begins, and each pooled column."""
+    side = min(max(shape), cells)
+    return np.unique(np.arange(side) * shape[0] // side), np.unique(np.arange(side) * shape[1] // side)
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    return groups[0][0] + ("…" if len(groups) > 1 else ""), [token for _, tokens in groups for token in tokens]
+
+
 MEASURES = {
     "weight": "weight from query to key",
     "entropy": "entropy of a row, bits",
     "distance": "distance looked, tokens",
+    "largest": "largest weight of a row",
     "first": "weight on the first token",
     "sink": "share of the sink",
 }
@@ -252,6 +287,8 @@ def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -
         live = ~np.asarray(stages.dead_rows)
         if measure == "weight":
             values = stages.weights[:, query, key]
+        elif measure == "largest":
+            values = _mean(stages.weights.max(axis=-1), live)
         elif measure == "first":
             values = _mean(stages.weights[:, :, 0], live)
         elif measure == "sink":

@@ -18,6 +18,14 @@ def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
     return 0.0 - (weights * logs).sum(axis=axis)  # and never a negative zero
 
 
+def jensen_shannon(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Jensen–Shannon divergence of two distributions in bits: 0 where they are the same, 1 where they share nothing.
+
+    Source: Lin (1991), "Divergence Measures Based on the Shannon Entropy", section IV.
+    """
+    return np.maximum(entropy((p + q) / 2, axis) - (entropy(p, axis) + entropy(q, axis)) / 2, 0.0)
+
+
 def variation(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
     """Total variation distance, ½ Σ |p − q|: the share of the weight that would have to move."""
     return np.abs(p - q).sum(axis=axis) / 2

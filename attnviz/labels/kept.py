@@ -8,7 +8,6 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION as PROBES
 from attnviz.traces import Head
 
+from .corpora import Corpus
 from .labels import SEED, VERSION
 from .scores import Progress
 from .study import LabelScores, Study, study
@@ -30,29 +30,31 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile
 
 
 def study_once(
-    model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None, again: bool = False
+    model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None, again: bool = False
 ) -> Study:
     """The study that was kept, or a new one, which is kept; with `again` always a new one. Arguments and errors as in
     `study`."""
-    found = None if again else kept(model, texts)
+    found = None if again else kept(model, corpus)
     if found is None:
-        found = study(model, texts, progress)
-        keep(found, place_of(model, texts))
+        found = study(model, corpus, progress)
+        keep(found, place_of(model, corpus))
     return found
 
 
-def kept(model: LoadedModel, texts: Sequence[str] | None = None) -> Study | None:
-    """The study that was kept of this model on these texts, or shipped with it; None where there is none."""
-    place = place_of(model, texts)
+def kept(model: LoadedModel, corpus: Corpus | None = None) -> Study | None:
+    """The study that was kept of this model on this corpus, or shipped with it; None where there is none."""
+    place = place_of(model, corpus)
     return read(place, model) or read(SHIPPED / place.name, model)
 
 
-def place_of(model: LoadedModel, texts: Sequence[str] | None = None) -> Path:
-    """Where a study of this model on these texts is kept: another file for other weights, probes or labels.
+def place_of(model: LoadedModel, corpus: Corpus | None = None) -> Path:
+    """Where a study of this model on this corpus is kept: another file for other weights, probes or labels.
 
     In the folder that the environment variable ATTNVIZ_CACHE names, by default ~/.cache/attnviz.
     """
-    asked = json.dumps([fingerprint(model), PROBES, VERSION, SEED, None if texts is None else list(texts)])
+    asked = json.dumps(
+        [fingerprint(model), PROBES, VERSION, SEED, None if corpus is None else [corpus.name, corpus.digest]]
+    )
     base = os.environ.get("ATTNVIZ_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "attnviz")
     name = hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
     return Path(base).expanduser() / "labels" / f"{name}.npz"

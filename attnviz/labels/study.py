@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from attnviz.probes import VERSION
 from attnviz.traces import Head
 
 from .baselines import best_rules, rule_hits, score
+from .corpora import Corpus, read, spread
 from .labels import COLUMNS, SEED, Measured, measured, verdicts
 from .material import first_family, frame_of, gold_probes, second_family
 from .scores import ENTROPY, Progress, Tally, tallies
 from .targets import REST, Probe
 
 N_EXAMPLES = 3
+MOST_TEXTS = 1200  # of a corpus
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +83,18 @@ class Study:
         }  # fmt: skip
 
 
-def study(model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None) -> Study:
+def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
     """Every head on both families of probes.
 
-    `texts` take the place of the generated ones in the second family, for labels that need no gold answers.
+    A corpus takes the place of generated sentences in the second family, as far as it has gold answers. Every other
+    of its texts is then only used to choose the rule that a label is held against.
     `progress(done, total)` counts tokens; what it raises ends the work.
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
     causal = looks_back(model)
     with model.lock:
-        return _study(model, causal, texts, progress)
+        return _study(model, causal, corpus, progress)
 
 
 def looks_back(model: LoadedModel) -> bool:
@@ -110,10 +114,12 @@ def looks_back(model: LoadedModel) -> bool:
 
 
 def label_heads(
-    model: LoadedModel, texts: Sequence[str] | None = None, progress: Progress | None = None
+    model: LoadedModel, corpus: Corpus | str | Path | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """`study` as a table, one row a label; a head without one has a row whose label is None."""
-    return as_table(study(model, texts, progress).json())
+    """`study` as a table, one row a label; a head without one has a row whose label is None. `corpus` may be the path
+    of a file, which `corpora.read` reads."""
+    given = read(corpus) if isinstance(corpus, str | Path) else corpus
+    return as_table(study(model, given, progress).json())
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
@@ -127,11 +133,13 @@ def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*address, *COLUMNS])
 
 
-def _study(model: LoadedModel, causal: bool, texts: Sequence[str] | None, progress: Progress | None) -> Study:
+def _study(model: LoadedModel, causal: bool, corpus: Corpus | None, progress: Progress | None) -> Study:
     tokenizer = model.tokenizer
     frame = frame_of(tokenizer, causal, model.limit)
-    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, texts)
-    rules = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1))
+    texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
+    asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
+    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)
+    rules = [best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spared)) for spared in ((), spare)]
     total = sum(len(probe.ids) for probes in families for probe in probes)
     heads: list[Head] = []
     sums: list[dict[str, Tally]] = []
@@ -140,13 +148,15 @@ def _study(model: LoadedModel, causal: bool, texts: Sequence[str] | None, progre
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
         heads, found = tallies(model.module, probes, counted)
         sums.append(found)
-    first, second = (measured(found, rule_hits(probes, rules)) for found, probes in zip(sums, families))
+    controls = (rule_hits(probes, chosen) for probes, chosen in zip(families, rules))
+    first, second = (measured(found, control) for found, control in zip(sums, controls))
     examples: dict[tuple[int, ...], int] = {}
     return Study(
         model=model.name,
         revision=model.revision,
         probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in families],
-                "labels": sorted(first), "rules": rules},
+                "labels": sorted(first), "rules": rules[0],
+                "corpus": None if corpus is None else corpus.described | {"rules": rules[1]}},
         heads=tuple(heads),
         rest=score(sums[0][REST]),
         entropy=score(sums[0][ENTROPY]),

@@ -9,8 +9,10 @@ A head is two matrices from codes to its queries and keys; its scores are exactl
 import math
 
 import numpy as np
+import tokenizers
 import torch
 import transformers
+from tokenizers import Tokenizer
 
 from attnviz.labels.material import Frame, position_probes, repetition_probes
 from attnviz.labels.targets import Probe
@@ -21,7 +23,7 @@ N_HEADS, WIDTH = 5, VOCABULARY + POSITIONS + 1
 D_MODEL = N_HEADS * WIDTH
 TOKEN, POSITION, BEFORE = 0, VOCABULARY, VOCABULARY + POSITIONS  # where each code begins
 CODES = 2 * VOCABULARY + POSITIONS
-G, G_REST, G_NOT_SELF = 8.0, 4.0, 30.0
+G, G_REST, G_NOT_SELF, SLOPE = 8.0, 4.0, 30.0, 0.5
 
 Matrices = tuple[np.ndarray, np.ndarray]
 
@@ -76,6 +78,32 @@ def two_jobs() -> Matrices:
     return q, k
 
 
+def of_class(asking: range, answering: range, step: int) -> Matrices:
+    """From tokens of one class to those of another, the nearest one first: after the query (step 1) or before it (−1).
+    Tokens that do not ask rest on the first position."""
+    q, k = empty()
+    q[TOKEN + asking.start : TOKEN + asking.stop, 0] = G
+    k[TOKEN + answering.start : TOKEN + answering.stop, 0] = 1
+    for place in range(POSITIONS):
+        k[POSITION + place, 1 + place] = 1
+        for other in range(POSITIONS):
+            away = step * (other - place)
+            q[POSITION + place, 1 + other] = -SLOPE * away if away > 0 else -G_NOT_SELF
+    idle = [token for token in range(VOCABULARY) if token not in asking]
+    q[[TOKEN + token for token in idle], 1 + POSITIONS] = 2 * G_NOT_SELF
+    k[POSITION, 1 + POSITIONS] = 1
+    return q, k
+
+
+DETERMINERS, ADJECTIVES, NOUNS, VERBS = range(2, 6), range(6, 16), range(16, 34), range(34, 46)
+STOP, UNKNOWN = 46, 47
+SYNTAX_BERT: list[list[tuple[Matrices, set[str]]]] = [
+    [(empty(), set())] * 3 + [(of_class(DETERMINERS, NOUNS, 1), {"syntactic:det:to_head"}), (offset(1), set())]
+]
+SYNTAX_GPT2: list[list[tuple[Matrices, set[str]]]] = [
+    [(offset(-1), set()), (empty(), set()), (of_class(NOUNS, DETERMINERS, -1), {"syntactic:det:to_dependent"})]
+    + [(empty(), set())] * 2
+]
 DECOY_OFFSET = -15  # the induction target of repeats with period 16
 GPT2_HEADS: list[list[tuple[Matrices, set[str]]]] = [
     [
@@ -110,6 +138,52 @@ def random_probes(drawn: list[Repeat], frame: Frame) -> list[Probe]:
     """Places and repetition on random tokens, all that a model without a tokenizer can be asked."""
     chunks = [(found.ids[1 : found.period + 1], found.control[found.period + 1 :]) for found in drawn]
     return position_probes([[*one, *other] for one, other in chunks], frame) + repetition_probes(chunks, frame)
+
+
+def planted_tokenizer(causal: bool) -> transformers.PreTrainedTokenizerFast:
+    """Words are tokens, w2 is token 2; a text begins with token 0, and an encoder's ends with token 1."""
+    words = {"<s>": 0, "</s>": 1} | {f"w{token}": token for token in range(2, VOCABULARY)}
+    tokenizer = Tokenizer(tokenizers.models.WordLevel(words, unk_token=f"w{UNKNOWN}"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    around = "<s> $A" if causal else "<s> $A </s>"
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single=around, special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token=f"w{UNKNOWN}"
+    )
+
+
+def treebank(n: int, seed: int) -> tuple[list[str], list[list[bool]]]:
+    """CoNLL-U of `n` sentences in planted words, and of each determiner whether its noun is the next one after it.
+
+    A noun phrase is a determiner, up to three adjectives and a noun, before which another noun stands in about one of
+    four: then the determiner belongs to the second.
+    """
+    rng = np.random.default_rng(seed)
+    sentences, nearest = [], []
+    for _ in range(n):
+        compounds = (rng.random(2) < 0.25).tolist()
+        words = noun_phrase(rng, 1, "nsubj", compounds[0])
+        verb = len(words) + 1
+        words[-1][1] = verb
+        words += [[rng.choice(VERBS), 0, "root"], *noun_phrase(rng, verb + 1, "obj", compounds[1])]
+        words[-1][1] = verb
+        words.append([STOP, verb, "punct"])
+        rows = [f"{i}\tw{token}\t_\t_\t_\t_\t{head}\t{name}\t_\t_" for i, (token, head, name) in enumerate(words, 1)]
+        sentences.append("\n".join(rows))
+        nearest.append([not compound for compound in compounds])
+    return sentences, nearest
+
+
+def noun_phrase(rng: np.random.Generator, start: int, relation: str, compound: bool) -> list[list]:
+    """[token, head, relation] of each word, the first of which is number `start`; the last one's head is open."""
+    adjectives = int(rng.integers(4))
+    noun = start + 1 + adjectives + compound
+    words = [[rng.choice(DETERMINERS), noun, "det"]]
+    words += [[rng.choice(ADJECTIVES), noun, "amod"] for _ in range(adjectives)]
+    words += [[rng.choice(NOUNS), noun, "compound"]] * compound
+    return [*words, [rng.choice(NOUNS), 0, relation]]
 
 
 def layer_scale(squared: float, epsilon: float) -> float:

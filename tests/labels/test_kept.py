@@ -10,6 +10,7 @@ import pytest
 from attnviz.capture.tracing import trace
 from attnviz.cli import main
 from attnviz.labels import kept
+from attnviz.labels.corpora import parse
 from attnviz.labels.labels import COLUMNS
 from attnviz.labels.study import LabelScores, Study
 from attnviz.models.fingerprint import fingerprint
@@ -87,7 +88,11 @@ def test_reading_a_text_changes_no_fingerprint(name, minilm):
 
 
 def test_other_weights_texts_and_versions_are_another_study(model, monkeypatch):
-    places = {kept.place_of(model), kept.place_of(model, ["a text"]), kept.place_of(load_model("tiny-gpt@800"))}
+    places = {
+        kept.place_of(model),
+        kept.place_of(model, parse(b"A text.", "a.txt")),
+        kept.place_of(load_model("tiny-gpt@800")),
+    }
     other = copy.deepcopy(model.language_model)
     next(other.parameters()).view(-1)[-1] += 1e-3
     places.add(kept.place_of(replace(model, language_model=other)))
