@@ -20,6 +20,7 @@ from attnviz.probes import VERSION as PROBES
 from attnviz.traces import Head
 
 from .corpora import Corpus
+from .effects import with_effects
 from .labels import SEED, VERSION
 from .scores import Progress
 from .study import LabelScores, Study, study
@@ -37,6 +38,16 @@ def study_once(
     found = None if again else kept(model, corpus)
     if found is None:
         found = study(model, corpus, progress)
+        keep(found, place_of(model, corpus))
+    return found
+
+
+def effects_once(
+    model: LoadedModel, found: Study, corpus: Corpus | None = None, progress: Progress | None = None
+) -> Study:
+    """The study with its effects, which are measured where it has none, and kept. Errors as in `with_effects`."""
+    if found.effects is None:
+        found = with_effects(model, found, progress)
         keep(found, place_of(model, corpus))
     return found
 
@@ -75,6 +86,7 @@ def keep(found: Study, place: Path) -> None:
         "counts": [(one.n, one.units) for one in scores],
         "found": found.found,
         "examples": found.examples,
+        "effects": found.effects,
     }
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +121,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
             scores=scores,
             found=said["found"],
             examples=[tuple(ids) for ids in said["examples"]],
+            effects=said.get("effects"),
         )
     except DAMAGE:
         return None

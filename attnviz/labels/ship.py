@@ -1,4 +1,4 @@
-"""Studies of the bundled models, made once and shipped beside them, so that their labels are there at once.
+"""Studies of the bundled models, made once and shipped beside them, so that their labels and effects are there at once.
 
 python -m attnviz.labels.ship    makes them anew, after a change of labels, probes or weights
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from attnviz.models.catalog import BUNDLED_ORDER
 from attnviz.models.loading import load_model
 
+from .effects import with_effects
 from .kept import SHIPPED, keep, place_of
 from .study import study
 
@@ -20,7 +21,7 @@ def ship() -> None:
     for name in STUDIED:
         model = load_model(name)
         place = SHIPPED / place_of(model).name
-        keep(study(model), place)
+        keep(with_effects(model, study(model)), place)
         place.chmod(0o644)
         print(f"{name}: {place.name}, {place.stat().st_size:,} bytes")
 

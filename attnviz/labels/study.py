@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ class Study:
 
     `rest` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of the entropy
     that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
-    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to.
+    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `effects` is None until
+    `effects.with_effects` has removed heads, and filled the effects in `found`.
     """
 
     model: str
@@ -69,10 +71,11 @@ class Study:
     scores: dict[str, LabelScores]
     found: list[list[dict[str, Any]]]
     examples: list[tuple[int, ...]]
+    effects: dict[str, Any] | None = None
 
     def json(self) -> dict[str, Any]:
-        """What `python -m attnviz label` prints."""
-        return {
+        """What `python -m attnviz label` prints; with "effects" where they were measured."""
+        said = {
             "model": self.model,
             "probes": self.probes,
             "heads": [
@@ -81,6 +84,7 @@ class Study:
                 for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, self.found)
             ],
         }  # fmt: skip
+        return said if self.effects is None else said | {"effects": self.effects}
 
 
 def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
@@ -123,10 +127,10 @@ def label_heads(
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a label of a study's JSON, unlabelled heads with label None."""
+    """One row a label of a study's JSON, unlabelled heads with label None; an effect is JSON, as text."""
     address = ("kind", "layer", "head", "rest_share", "entropy_share")
     rows = [
-        {key: head[key] for key in address} | found
+        {key: head[key] for key in address} | found | {"effect": found["effect"] and json.dumps(found["effect"])}
         for head in labelled["heads"]
         for found in head["labels"] or [dict.fromkeys(COLUMNS)]
     ]

@@ -232,7 +232,9 @@ def effect_in_words(effect: Mapping[str, Any] | None) -> str:
     """What removing the head changes, beside what removing others does."""
     if effect is None:
         return "not measured"
+    low, high = effect["random_low"], effect["random_high"]
+    others = "no other head to compare with" if low is None else f"with random heads removed {low:.3f} to {high:.3f}"
     return (
-        f"{effect['metric']} {effect['base']:.3f}; mean in its place {effect['mean']:.3f}, another text's "
-        f"{effect['resample']:.3f}; random heads {effect['random_low']:.3f} to {effect['random_high']:.3f}"
+        f"{effect['metric']}: {effect['base']:.3f}; with its mean in its place {effect['mean']:.3f}, with another "
+        f"text's {effect['resample']:.3f}; {others}"
     )
