@@ -67,6 +67,31 @@ def test_the_mosaic_the_scores_and_the_table_of_a_labelled_model():
     assert {button.label for button in app.get("download_button")} == {"All labels as CSV", "… as JSON"}
 
 
+def test_effects_are_measured_when_asked_for_and_told_with_what_they_are_held_against(nothing_kept):
+    study = kept(load_model("tiny-gpt"))
+    unmeasured = replace(
+        study, effects=None, found=[[row | {"effect": None} for row in found] for found in study.found]
+    )
+    effect = {"task": "repeats", "metric": "loss on repeats", "base": 0.5, "mean": 1.25, "resample": 1.5,
+              "random_low": 0.45, "random_high": 0.55, "n": 65}  # fmt: skip
+    found = [[row | {"effect": effect} for row in rows] for rows in study.found]
+    said_of = {"reason": None, "unmeasured": {"local": "It claims nothing."}, "together": {}}
+    nothing_kept.setattr(keeping, "kept", lambda model: unmeasured)
+
+    def effects_once(model, given, progress):
+        progress(1, 2)
+        nothing_kept.setattr(keeping, "kept", lambda model: replace(study, found=found, effects=said_of))
+
+    nothing_kept.setattr(keeping, "effects_once", effects_once)
+    app = open_labels()
+    assert set(app.dataframe[0].value["effect"]) == {"not measured"}
+    next(button for button in app.button if button.label == "Measure effects").click().run()
+    assert not app.exception and set(app.dataframe[0].value["effect"]) == {"0.50 → 1.25"}
+    assert "It claims nothing" in written(app).replace("\\", "")
+    app = open_labels("head_card.py", layer="1", head="1")
+    assert "0.500 with all heads; 1.250 with the mean" in written(app).replace("\\", "")
+
+
 def test_filters_are_in_the_address_and_count():
     app = open_labels()
     every = len(app.dataframe[0].value)
