@@ -59,14 +59,13 @@ if chosen.beyond:
         try:
             with st.spinner("Following the layers…"):
                 beside = readings.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
-            otherwise = f"{at.chosen}, {OTHERWISE[chosen.beyond]}"
+            otherwise = OTHERWISE[chosen.beyond].capitalize()
             views.heatmap(beside, None, otherwise, "beside", says=pictures.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
-            take_away(
-                "beside", name_of(trace.model, at.chosen, chosen.beyond),
-                partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, otherwise),
-            )  # fmt: skip
+            taken_as = f"{at.chosen}: {OTHERWISE[chosen.beyond]}"
+            taken = partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, taken_as)
+            take_away("beside", name_of(trace.model, at.chosen, chosen.beyond), taken)
         except AttnvizError as error:
             show_error(error)
 

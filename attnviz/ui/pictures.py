@@ -34,7 +34,7 @@ def of_head(
     look: str,
 ) -> Picture:
     """One head, or several of its layer, in the chosen view."""
-    aids = Aids.of(view)
+    aids = readings.aids_of(trace, head.kind, view)
     heads = readings.heads(trace, head.kind, head.layer, head.head, view)
     settings = {"view": view.shown_as, "combine": view.combine}
     settings |= {name: getattr(view, name) for name in OF_VIEW[view.shown_as]} | aids.chosen()
@@ -50,7 +50,7 @@ def of_head(
 
 def of_beyond(trace: Trace, head: Head, query: int, found: Reading, view: View, title: str, look: str) -> Picture:
     """What stands beside the raw weight."""
-    aids, says = Aids.of(view), SAYS[view.beyond]
+    aids, says = readings.aids_of(trace, head.kind, view), SAYS[view.beyond]
     scale, top = figures.fitting(found.weights, view.scale, view.top)
     drawing = Drawing(found, title, axes=("from", "to", says), theme=look, scale=scale, top=top)
     python = snippet.of_beyond(trace, head, query, view.beyond, aids, title=title, scale=scale, top=top, says=says)
@@ -63,7 +63,7 @@ def of_grid(
     trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: Reading, view: View, look: str
 ) -> Picture:
     """Every head as a small map; `head` is chosen."""
-    aids, at = Aids.of(view), (head.layer, head.head)
+    aids, at = Aids.of(view).of_whole_text(), (head.layer, head.head)
     drawing = Drawing(found, "All heads", "grid", theme=look, cell=at, heads=heads)
     python = snippet.of_grid(trace, head.kind, aids, chosen=at)
     return _picture(trace, head, "all heads", {"view": "maps"} | aids.chosen(), [drawing], python, "All heads")
