@@ -222,7 +222,7 @@ def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
         return tokens, find(ids, range(4, 8), range(8))
     if kind == "same_word":
         return tuple("un break able cup s f all".split()), earlier_pieces([0, 0, 0, 1, 1, 2, 2])[0]
-    tokens = tuple("Lily saw a fox , and she ran".split())
+    tokens = tuple("Today Lily saw a fox , and she ran".split())
     every = range(len(tokens))
     return tokens, {
         "previous_token": at_offset(every, -1),
@@ -231,9 +231,9 @@ def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
         "offset": at_offset(every, -3),
         "local": nearby(every, causal=False),
         "punctuation": marked([token == "," for token in tokens], every, causal=False),
-        "rare_word": Target(np.array([0, 1, 2, 5, 6, 7]), np.full(6, 3)),
-        "syntactic": Target(np.array([0, 3, 6]), np.array([1, 1, 7])),
-        "coreference": Target(np.array([6]), np.array([0])),
+        "rare_word": Target(np.array([0, 1, 2, 3, 6, 7, 8]), np.full(7, 4)),
+        "syntactic": Target(np.array([1, 7]), np.array([2, 8])),
+        "coreference": Target(np.array([7]), np.array([1])),
     }[kind]
 
 

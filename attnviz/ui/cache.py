@@ -141,6 +141,11 @@ def _kept_study(name: str, revision: str):
     return found
 
 
+def clear_studies() -> None:
+    """After new ones were kept."""
+    _kept_study.clear()
+
+
 @st.cache_resource(max_entries=8, show_spinner="Counting what would be asked…")
 def label_cost(name: str, revision: str) -> tuple[int, float]:
     """Tokens and seconds that labelling a model takes. Raises AttnvizError."""

@@ -1,6 +1,5 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
 from attnviz.ui import cache, findings, labels, pictures, readings, views, windows
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
@@ -116,18 +115,6 @@ def every_head(at: Place, study: Any = None) -> None:
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
     take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
-
-
-def open_clicked(chart: str) -> Callable[[], None]:
-    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
-
-    def clicked() -> None:
-        points = st.session_state[chart].selection.points
-        if points:
-            clicked_layer, clicked_head = points[0]["customdata"][:2]
-            choose(layer=int(clicked_layer), head=int(clicked_head))
-
-    return clicked
 
 
 def measures_of(at: Place) -> list[str]:
