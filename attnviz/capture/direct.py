@@ -33,7 +33,12 @@ def direct_effects(language_model: Any, ids: np.ndarray, heads: Sequence[Head]) 
         seen = observe(module, {"input_ids": torch.tensor(ids, device=module.device)}, keep)
     last = getattr(seen.result, "last_hidden_state", None)
     norms = [(part, given) for part, given, got in called if last is not None and got.data_ptr() == last.data_ptr()]
-    if len(norms) != 1 or not isinstance(unembedding, torch.nn.Linear) or unembedding.in_features != last.shape[-1]:
+    if (
+        last is None
+        or len(norms) != 1
+        or not isinstance(unembedding, torch.nn.Linear)
+        or unembedding.in_features != last.shape[-1]
+    ):
         return None
     if any(head.layer not in seen.added or len(seen.projections[head.layer]) != 1 for head in heads):
         return None
