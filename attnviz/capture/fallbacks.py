@@ -215,7 +215,10 @@ def _step_by_step(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=Fa
 
 def _viewed(known, func, args, kwargs):
     if isinstance(known, Scores) and known.bias is not None:
-        return replace(known, bias=func(known.bias, *args[1:], **kwargs))
+        try:
+            return replace(known, bias=func(known.bias, *args[1:], **kwargs))
+        except RuntimeError:  # it stands for more numbers than it holds, and has no such view
+            return replace(known, bias=func(known.bias.contiguous(), *args[1:], **kwargs))
     return known
 
 
@@ -232,14 +235,16 @@ def _changed(name, args, kwargs, known, result):
         return None if name in ("add", "sub", "where") else Projection()
     if not isinstance(first, Scores) or name in CLAMPS:
         return first
-    bias = torch.zeros_like(result) if first.bias is None else first.bias.expand_as(result)
+    bias = result.new_zeros(()) if first.bias is None else first.bias  # as small as it can be said: it is quadratic
     if name == "masked_fill":
-        return replace(first, bias=bias.masked_fill(other, args[2]))
+        return replace(first, bias=bias.masked_fill(other, args[2]).expand_as(result))
     if name in ("add", "sub"):
         step = kwargs.get("alpha", 1) * (1 if name == "add" else -1)
-        return replace(first, bias=bias + step * other)
+        return replace(first, bias=(bias + step * other).expand_as(result))
     if isinstance(other, torch.Tensor) and other.numel() > 1:
-        return replace(first, bias=bias * other) if name == "mul" else None  # a mask of zeros and ones
+        return (
+            replace(first, bias=(bias * other).expand_as(result)) if name == "mul" else None
+        )  # a mask of zeros and ones
     factor = float(other) if name == "mul" else 1 / float(other)
     return replace(first, scale=first.scale * factor, bias=None if first.bias is None else bias * factor)
 
@@ -250,9 +255,9 @@ def _where(args, known, result):
     scores = known[1] if isinstance(known[1], Scores) else known[2]
     if not isinstance(scores, Scores):
         return scores
-    bias = torch.zeros_like(result) if scores.bias is None else scores.bias
+    bias = result.new_zeros(()) if scores.bias is None else scores.bias
     chosen = torch.where(condition, bias, other) if scores is known[1] else torch.where(condition, one, bias)
-    return replace(scores, bias=chosen)
+    return replace(scores, bias=chosen.expand_as(result))
 
 
 def as_call(attended: Attended) -> AttentionCall:

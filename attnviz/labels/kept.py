@@ -13,17 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
+from attnviz.models.catalog import BUNDLED
 from attnviz.models.fingerprint import fingerprint
 from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION as PROBES
 from attnviz.traces import Head
 
 from .corpora import Corpus
+from .effects import with_effects
 from .labels import SEED, VERSION
 from .scores import Progress
 from .study import LabelScores, Study, study
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
+SHIPPED = BUNDLED / "labels"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -32,17 +35,27 @@ def study_once(
 ) -> Study:
     """The study that was kept, or a new one, which is kept; with `again` always a new one. Arguments and errors as in
     `study`."""
-    place = place_of(model, corpus)
-    found = None if again else read(place, model)
+    found = None if again else kept(model, corpus)
     if found is None:
         found = study(model, corpus, progress)
-        keep(found, place)
+        keep(found, place_of(model, corpus))
+    return found
+
+
+def effects_once(
+    model: LoadedModel, found: Study, corpus: Corpus | None = None, progress: Progress | None = None
+) -> Study:
+    """The study with its effects, which are measured where it has none, and kept. Errors as in `with_effects`."""
+    if found.effects is None:
+        found = with_effects(model, found, progress)
+        keep(found, place_of(model, corpus))
     return found
 
 
 def kept(model: LoadedModel, corpus: Corpus | None = None) -> Study | None:
-    """The study that was kept of this model on this corpus, None where there is none."""
-    return read(place_of(model, corpus), model)
+    """The study that was kept of this model on this corpus, or shipped with it; None where there is none."""
+    place = place_of(model, corpus)
+    return read(place, model) or read(SHIPPED / place.name, model)
 
 
 def place_of(model: LoadedModel, corpus: Corpus | None = None) -> Path:
@@ -74,6 +87,7 @@ def keep(found: Study, place: Path) -> None:
         "counts": [(one.n, one.units) for one in scores],
         "found": found.found,
         "examples": found.examples,
+        "effects": found.effects,
     }
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +123,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
             scores=scores,
             found=said["found"],
             examples=[tuple(ids) for ids in said["examples"]],
+            effects=said.get("effects"),
         )
     except DAMAGE:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,8 @@ class Study:
     that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
     `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `copies` [heads, 3] says
     by how many nats a head that looks where induction looks raises the logit of what it looks for, with the 95 %
-    interval; NaN for other heads, None where there is no such head or nothing can be said.
+    interval; NaN for other heads, None where there is no such head or nothing can be said. `effects` is
+    None until `effects.with_effects` has removed heads, and filled the effects in `found`.
     """
 
     model: str
@@ -73,10 +75,11 @@ class Study:
     found: list[list[dict[str, Any]]]
     examples: list[tuple[int, ...]]
     copies: np.ndarray | None = None
+    effects: dict[str, Any] | None = None
 
     def json(self) -> dict[str, Any]:
-        """What `python -m attnviz label` prints."""
-        return {
+        """What `python -m attnviz label` prints; with "effects" where they were measured."""
+        said = {
             "model": self.model,
             "probes": self.probes,
             "heads": [
@@ -85,6 +88,7 @@ class Study:
                 for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, self.found)
             ],
         }  # fmt: skip
+        return said if self.effects is None else said | {"effects": self.effects}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +109,23 @@ def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress |
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
+    asked = ask(model, corpus)
+    with model.lock:
+        return answer(model, asked, progress)
+
+
+def looks_back(model: LoadedModel) -> bool:
+    """Whether a model that reads one text looks at earlier tokens only.
+
+    Raises AttnvizError for a model that cannot be labelled; the message says why.
+    """
     if model.module.config.is_encoder_decoder:
         raise AttnvizError(
             f"{model.name} has an encoder and a decoder, and labels are for models with one: pick another."
         )
     try:
         with model.lock:
-            return answer(model, ask(model, corpus), progress)
+            return capture_ids(model.module, [model.tokenizer("the")["input_ids"] * 2])[0][0].kind == "decoder"
     except Uncapturable as reason:
         raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
 
@@ -126,10 +140,10 @@ def label_heads(
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a label of a study's JSON, unlabelled heads with label None."""
+    """One row a label of a study's JSON, unlabelled heads with label None; an effect is JSON, as text."""
     address = ("kind", "layer", "head", "rest_share", "entropy_share")
     rows = [
-        {key: head[key] for key in address} | found
+        {key: head[key] for key in address} | found | {"effect": found["effect"] and json.dumps(found["effect"])}
         for head in labelled["heads"]
         for found in head["labels"] or [dict.fromkeys(COLUMNS)]
     ]
@@ -137,11 +151,10 @@ def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def ask(model: LoadedModel, corpus: Corpus | None = None) -> Asked:
-    """What a model of this kind, with this tokenizer, is asked; its weights do not matter."""
+    """What a model of this kind, with this tokenizer, is asked; its weights do not matter. Raises AttnvizError as
+    `looks_back`."""
     tokenizer = model.tokenizer
-    ids = tokenizer("the")["input_ids"] * 2
-    causal = capture_ids(model.module, [ids])[0][0].kind == "decoder"
-    frame = frame_of(tokenizer, causal, model.limit)
+    frame = frame_of(tokenizer, looks_back(model), model.limit)
     texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
     asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
     own = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1))
