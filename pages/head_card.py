@@ -68,7 +68,7 @@ with right:
     st.caption(
         f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
         + (f"; on the second family of probes it scores {again[number]:.2f}" if again is not None else "")
-        + f". Effect of removing the head: {labels.effect_in_words(effect)}."
+        + f". Effect of removing the head: {labels.effect_in_words(study, label, effect).rstrip('.')}."
     )
 
 st.subheader(f"Where it shows: {method.spelt(label)}")

@@ -89,7 +89,8 @@ table = as_table(study.json())
 shown = pd.DataFrame(
     [
         {"head": str(Head(head.kind, head.layer, head.head)), "label": spelt(row["label"]), **row,
-         "rest_share": rest, "entropy_share": entropy, "effect": labels.effect_in_words(row["effect"])}
+         "rest_share": rest, "entropy_share": entropy,
+         "effect": labels.effect_in_words(study, row["label"], row["effect"])}
         | {"label": spelt(row["label"])}
         for head, found, rest, entropy in zip(study.heads, study.found, study.rest, study.entropy)
         for row in labels.counted(found)
@@ -117,6 +118,7 @@ st.dataframe(
 )  # fmt: skip
 if not len(shown):
     st.info("No head has such a label. Ask for less confidence, or for all labels.")
+labels.effects_together(study)
 with st.container(horizontal=True):
     short = entry.name.rstrip("/").split("/")[-1]
     st.download_button("All labels as CSV", table.to_csv(index=False), f"{short}-labels.csv", "text/csv",

@@ -22,6 +22,13 @@ from attnviz.ui.theme import theme
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
 ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
          "low": ":material/radio_button_unchecked:"}  # fmt: skip
+EFFECT_COLUMNS = {
+    "base": "intact",
+    "mean": "by means",
+    "resample": "by resamples",
+    "random_low": "random heads, lowest",
+    "random_high": "random heads, highest",
+}
 MOST_ROWS = 8  # labels in one head's figure
 
 
@@ -225,13 +232,34 @@ def line(study: Any, at: Head) -> None:
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
 
 
-def effect_in_words(effect: Mapping[str, Any] | None) -> str:
-    """What removing the head changes, beside what removing others does."""
+def effect_in_words(study: Any, label: str, effect: Mapping[str, Any] | None) -> str:
+    """What removing the head changes, beside what removing others does; or why that is not known."""
+    if study.effects is None:
+        return "not measured yet: python -m attnviz label MODEL --effects"
     if effect is None:
-        return "not measured"
+        why = study.effects["reason"] or study.effects["unmeasured"].get(label)
+        return "only asked where a head has the label" if why is None else why
     low, high = effect["random_low"], effect["random_high"]
-    others = "no other head to compare with" if low is None else f"with random heads removed {low:.3f} to {high:.3f}"
+    others = "no other head to compare with" if low is None else f"with random heads removed {low:.2f} to {high:.2f}"
     return (
-        f"{effect['metric']}: {effect['base']:.3f}; with its mean in its place {effect['mean']:.3f}, with another "
-        f"text's {effect['resample']:.3f}; {others}"
+        f"{effect['metric']}: {effect['base']:.2f} intact; with its mean in its place {effect['mean']:.2f}, with "
+        f"another text's {effect['resample']:.2f}; {others}"
     )
+
+
+def effects_together(study: Any) -> None:
+    """What removing all heads of a label at once changes, where that was measured."""
+    together = (study.effects or {}).get("together", {})
+    if not together:
+        return
+    st.subheader("All heads of a label removed together")
+    st.dataframe(
+        [
+            {"label": spelt(label), "heads": " ".join(one["heads"]), "metric": one["metric"]}
+            | {EFFECT_COLUMNS[key]: one[key] for key in EFFECT_COLUMNS}
+            for label, one in together.items()
+        ],
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in EFFECT_COLUMNS.values()},
+    )
+    st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")
