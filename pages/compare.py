@@ -8,10 +8,11 @@ import streamlit as st
 from attnviz import figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
+from attnviz.findings import numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, pictures
+from attnviz.ui import cache, findings, pictures
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
@@ -21,6 +22,7 @@ from attnviz.ui.theme import theme
 chosen = view()
 st.title("Compare")
 st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+finding = findings.show("compare")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
@@ -83,11 +85,15 @@ try:
         right.caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             right.caption(note)
-    with right:
+    numbers = numbers_of(change)
+    findings.judge(finding, numbers, sides[0][0].revision)
+    with right.container(horizontal=True, vertical_alignment="center"):
         take_away(
             "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
             partial(pictures.of_comparison, sides, readings, change, largest),
         )  # fmt: skip
+        title = f"{sides[1][1]} − {sides[0][1]}"
+        findings.keep("compare", title, sides[0][0], numbers, partial(pictures.certificate, *sides[0]))
     for place, (trace, head) in zip((left, middle), sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)

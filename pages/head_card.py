@@ -63,13 +63,15 @@ with right:
         format_func=lambda one: method.spelt(one) + (" ✓" if one in [row["label"] for row in found] else ""),
     )  # fmt: skip
     st.markdown(method.explained(label))
-    effect = next((row["effect"] for row in found if row["label"] == label), None)
     again = study.scores[label].again
     st.caption(
         f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
-        + (f"; on the second family of probes it scores {again[number]:.2f}" if again is not None else "")
-        + f". Effect of removing the head: {labels.effect_in_words(study, label, effect).rstrip('.')}."
+        + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
     )
+    for row in found:
+        if row["label"] == label:
+            for sentence in labels.effects_in_words(study, label, row):
+                st.caption(plain(sentence))
 
 st.subheader(f"Where it shows: {method.spelt(label)}")
 position = min(current().example, len(EXAMPLES) - 1)

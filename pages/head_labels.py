@@ -11,7 +11,7 @@ from attnviz.labels.study import as_table
 from attnviz.traces import Head
 from attnviz.ui import labels
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, current, on_screen, view
+from attnviz.ui.state import choose, chosen_by, current, on_screen, open_clicked, view
 from attnviz.ui.theme import theme
 
 NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
@@ -22,7 +22,8 @@ HELP = {
     "baseline": "The control's score: what uniform weights, the best fixed rule, or other text would give.",
     "n": "Rows that were asked.",
     "p": "Of score and control being alike, by sign flips of sequences, adjusted over all heads and labels.",
-    "effect": "What removing the head changes. It never decides a label.",
+    "effect": "What the model does as it is, and with the head's mean in its place; the card says what is measured. It "
+    "never decides a label.",
     "rest_share": "Weight on the first and special tokens.",
     "entropy_share": "Entropy of its rows over that of uniform weights.",
 }
@@ -58,21 +59,12 @@ scores_of = current().scores_of if current().scores_of in kinds else most
 with st.container(width=420):
     chosen_by(st.selectbox, "scores_of", "Scores of", scores_of, options=kinds, format_func=spelt)
 cells = {(head.layer, head.head): labels.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
-
-
-def open_dot() -> None:
-    points = st.session_state.scores_over_heads.selection.points
-    if points:
-        layer, head = points[0]["customdata"][:2]
-        choose(layer=int(layer), head=int(head))
-
-
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
 st.plotly_chart(
     figures.scores_over_heads(
         cells, title=spelt(scores_of).capitalize(), chosen=(chosen.layer, chosen.head), theme=theme()
     ),
-    key="scores_over_heads", on_select=open_dot, selection_mode="points", theme=None,
+    key="scores_over_heads", on_select=open_clicked("scores_over_heads"), selection_mode="points", theme=None,
     config={"displayModeBar": False},
     alt=f"Scores of {len(cells)} heads for {spelt(scores_of)}, from {min(one.score for one in cells.values()):.2f} to "
     f"{max(one.score for one in cells.values()):.2f}; the threshold lies within the interval of "
@@ -89,8 +81,7 @@ table = as_table(study.json())
 shown = pd.DataFrame(
     [
         {"head": str(Head(head.kind, head.layer, head.head)), "label": spelt(row["label"]), **row,
-         "rest_share": rest, "entropy_share": entropy,
-         "effect": labels.effect_in_words(study, row["label"], row["effect"])}
+         "rest_share": rest, "entropy_share": entropy, "effect": labels.short_effect(row["effect"])}
         | {"label": spelt(row["label"])}
         for head, found, rest, entropy in zip(study.heads, study.found, study.rest, study.entropy)
         for row in labels.counted(found)
@@ -118,7 +109,7 @@ st.dataframe(
 )  # fmt: skip
 if not len(shown):
     st.info("No head has such a label. Ask for less confidence, or for all labels.")
-labels.effects_together(study)
+labels.offer_effects(entry, study)
 with st.container(horizontal=True):
     short = entry.name.rstrip("/").split("/")[-1]
     st.download_button("All labels as CSV", table.to_csv(index=False), f"{short}-labels.csv", "text/csv",

@@ -120,10 +120,11 @@ def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, flo
 
 
 def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> np.ndarray:
-    """Every head of one kind [heads, ≤ cells, ≤ cells], layer by layer; long texts are pooled by maximum."""
+    """Every head of one kind [heads, ≤ cells, ≤ cells], some rows at a time; long texts are pooled by maximum."""
     layers = trace.of_kind(kind)
     cells = thumbnail_cells(sum(layer.n_heads for layer in layers)) if cells is None else cells
-    return np.concatenate([pool(layer.attention().weights, cells) for layer in layers])
+    blocks = ((stages.weights for _, stages in layer.blocks()) for layer in layers)
+    return np.concatenate([pool(weights, layer.n_queries, cells) for weights, layer in zip(blocks, layers)])
 
 
 def all_heads(

@@ -37,6 +37,7 @@ SIGNS = {
     "coreference": ("A", "reference"),
 }
 SHARE = {"high": 1.0, "medium": 0.42, "low": 0.14}  # of the family's colour in a cell
+COUNTED = 16  # heads a layer; with more, a cell has no room for the count of further labels
 FRAMES = {"medium": "solid", "low": "dot"}
 
 
@@ -78,7 +79,7 @@ def label_mosaic(
     across.
 
     Filled is high confidence, framed medium, dotted low; a head without a label stays plain, and a small number counts
-    further labels. Each head has a marker whose customdata is [layer, head], so that a click can be told apart.
+    further labels where there is room. Each head has a marker whose customdata is [layer, head], so that a click can be told apart.
     """
     colours = THEMES[theme]
     n_layers, n_heads = 1 + max(layer for layer, _ in found), 1 + max(head for _, head in found)
@@ -95,7 +96,8 @@ def label_mosaic(
         if fill not in fills:
             fills.append(fill)
         cells[layer, head] = fills.index(fill)
-        letters[layer, head] = letter_of(label) + (f"<sup>+{len(labels) - 1}</sup>" if len(labels) > 1 else "")
+        more = len(labels) - 1 if n_heads <= COUNTED else 0
+        letters[layer, head] = letter_of(label) + (f"<sup>+{more}</sup>" if more else "")
         if confidence in FRAMES:
             line = {"color": colour_of(label, theme), "width": 2 if confidence == "medium" else 1.5}
             shapes.append(_frame(layer, head, line | {"dash": FRAMES[confidence]}, 0.44))
@@ -163,7 +165,7 @@ def scores_over_heads(
             error_x={"type": "data", "symmetric": False, "array": [one.high - one.score for one in found.values()],
                      "arrayminus": [one.score - one.low for one in found.values()], "width": 0, "thickness": 1.2,
                      "color": colours.faint},
-            marker={"size": [11 if place == chosen else 8 for place in found], "color": own,
+            marker={"opacity": 1, "size": [11 if place == chosen else 8 for place in found], "color": own,
                     "symbol": ["diamond" if one.near else "circle" for one in found.values()],
                     "line": {"width": 1.6, "color": [colours.text if place == chosen else
                                                      colour if one.confidence or one.near else colours.faint
@@ -246,7 +248,7 @@ def _frame(layer: int, head: int, line: dict, reach: float) -> dict:
 
 
 def _line(x: float, dash: str, colour: str) -> dict:
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "layer": "below",
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
             "line": {"dash": dash, "color": colour, "width": 1.5}}  # fmt: skip
 
 

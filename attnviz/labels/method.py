@@ -96,8 +96,17 @@ EXPLAINED = {
         "mean over rows i of the second copy of the sum of A[i, j] for j ≤ i with token j − 1 the same as token i",
         REPEATS,
         "The same pairs of places where the second copy is other tokens.",
-        "Whether the head copies what it finds or suppresses it (McDougall et al. 2023): weights look the same.",
+        "What the head does with what it finds, where the model has no head that predicts tokens.",
         "Olsson et al. 2022, prefix matching",
+    ),
+    "copy_suppression": Explained(
+        "What induction looks for, in heads whose output lowers its logit: weights look the same.",
+        "as induction, and the head's direct effect on the logit of what it looks for, less that on the text's tokens, "
+        "is below 0 with its interval",
+        REPEATS,
+        "As for induction.",
+        "What the head does through later layers: only the direct path to the logits is followed.",
+        "McDougall et al. 2023",
     ),
     "same_word": Explained(
         "Earlier pieces of the query's own word.",
@@ -213,7 +222,7 @@ def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
         return tokens, find(ids, range(4, 8), range(8))
     if kind == "same_word":
         return tuple("un break able cup s f all".split()), earlier_pieces([0, 0, 0, 1, 1, 2, 2])[0]
-    tokens = tuple("Lily saw a fox , and she ran".split())
+    tokens = tuple("Today Lily saw a fox , and she ran".split())
     every = range(len(tokens))
     return tokens, {
         "previous_token": at_offset(every, -1),
@@ -222,9 +231,9 @@ def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
         "offset": at_offset(every, -3),
         "local": nearby(every, causal=False),
         "punctuation": marked([token == "," for token in tokens], every, causal=False),
-        "rare_word": Target(np.array([0, 1, 2, 5, 6, 7]), np.full(6, 3)),
-        "syntactic": Target(np.array([0, 3, 6]), np.array([1, 1, 7])),
-        "coreference": Target(np.array([6]), np.array([0])),
+        "rare_word": Target(np.array([0, 1, 2, 3, 6, 7, 8]), np.full(7, 4)),
+        "syntactic": Target(np.array([1, 7]), np.array([2, 8])),
+        "coreference": Target(np.array([7]), np.array([1])),
     }[kind]
 
 

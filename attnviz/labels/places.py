@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnviz.capture.tracing import trace_ids
+from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import read_ids, tokenize
 from attnviz.traces import Trace
@@ -87,9 +88,11 @@ def typed(model: LoadedModel, ids: Iterable[int], text: str) -> str | None:
     """The text of some token ids, if typing it gives the same tokens again, special ones aside."""
     special = set(model.tokenizer.all_special_ids)
     plain = [token_id for token_id in ids if token_id not in special]
-    text = text.strip()
-    again = tokenize(model.tokenizer, text, add_special=False).inputs["input_ids"] if text else []
-    return text if again == plain else None
+    try:
+        again = tokenize(model.tokenizer, text.strip(), add_special=False).inputs["input_ids"]
+    except AttnvizError:
+        return None
+    return text.strip() if again == plain else None
 
 
 def trigger(model: LoadedModel, study: Study, label: str, number: int, probes: Asked) -> tuple[str, float] | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
 
+from attnviz.aids import TOGETHER
 from attnviz.core.exercises import EXERCISES
 from attnviz.labels.criteria import CRITERIA
 from attnviz.reading import MEASURES
@@ -33,7 +34,8 @@ class View:
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
     grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane of heads. `heads`,
-    `only_from` and `only_to` are numbers such as 0-3-5, empty for all; `beyond` is what stands beside the raw weight,
+    `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than `window` so many tokens
+    are shown, from `queries_at` and `keys_at` on, as `aids.Aids` says; `beyond` is what stands beside the raw weight,
     and `top_k` how many lines a token has, 0 for all. `label` is the kind of label that is looked at, empty for all,
     `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
     probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
@@ -74,6 +76,9 @@ class View:
     parts: str = "all"
     only_from: str = ""
     only_to: str = ""
+    window: int = 128
+    queries_at: int = 0
+    keys_at: int = TOGETHER
     scale: str = "linear"
     top: float = 1.0
     threshold: float = 0.0
@@ -110,9 +115,15 @@ class View:
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
-    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes."""
+    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
+    long for an address is not in it."""
+    return {name: raw for name, raw in write_all(view, names).items() if len(raw) <= LONGEST_TEXT}
+
+
+def write_all(view: View, names: Container[str]) -> dict[str, str]:
+    """`write`, of any length: for a file."""
     query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
-    return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
+    return {"v": VERSION} | query
 
 
 def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:

@@ -10,7 +10,7 @@ from attnviz.aids import Aids, at_a_glance
 from attnviz.errors import AttnvizError
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import Reading, measure_heads
+from attnviz.reading import Reading, measure_heads, overview
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
 from attnviz.validation.sentences import SENTENCES
@@ -62,6 +62,12 @@ def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> Reading:
 def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
     """One measure of every head [layers, heads]."""
     return measure_heads(trace, kind, measure, query, key)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Going through the whole text…", hash_funcs=BY_WHAT_WAS_READ)
+def overview_of(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """One head along the whole text: how wide each query looks, and how much each key gets."""
+    return overview(trace, kind, layer, head)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -133,6 +139,11 @@ def _kept_study(name: str, revision: str):
     if found is None:
         raise LookupError(name)
     return found
+
+
+def clear_studies() -> None:
+    """After new ones were kept."""
+    _kept_study.clear()
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting what would be asked…")

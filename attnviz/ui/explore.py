@@ -1,6 +1,5 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,11 +10,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, labels, pictures, readings, views
+from attnviz.ui import cache, findings, labels, pictures, readings, views, windows
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
@@ -61,8 +61,9 @@ def place_in(trace: Trace) -> Place:
     head = min(chosen.head, layers[layer].n_heads - 1)
     choose(kind=kind, layer=layer, head=head)
     queries, keys = trace.sides(kind)
-    query = min(chosen.query, len(queries) - 1)
-    key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
+    shown, _ = readings.aids_of(trace, kind, chosen).windows(trace, kind)
+    query = chosen.query if chosen.query < len(queries) else shown.stop - 1
+    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
     return Place(trace, kind, layer, head, query, key)
 
 
@@ -79,7 +80,7 @@ def every_head(at: Place, study: Any = None) -> None:
         labels.by_label(study)
         return
     if not measure:
-        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen))
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
         taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)
@@ -116,18 +117,6 @@ def every_head(at: Place, study: Any = None) -> None:
     take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
 
 
-def open_clicked(chart: str) -> Callable[[], None]:
-    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
-
-    def clicked() -> None:
-        points = st.session_state[chart].selection.points
-        if points:
-            clicked_layer, clicked_head = points[0]["customdata"][:2]
-            choose(layer=int(clicked_layer), head=int(clicked_head))
-
-    return clicked
-
-
 def measures_of(at: Place) -> list[str]:
     """The names of those of MEASURES that say something of these heads."""
     return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
@@ -148,13 +137,14 @@ def pick_head(at: Place) -> None:
 def one_head(at: Place) -> tuple[Reading, str]:
     """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
     chosen = current()
-    weights = at.trace.weights(at.layer, at.head, at.kind)
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
         readings.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    windows.pick(at.trace, at.kind, at.layer, at.head)
     found = readings.read(at.trace, at.kind, at.layer, at.head, chosen)
 
     def choose_cell(row: int, column: int) -> None:
+        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
         clicked_query, clicked_key = found.tokens_at(row, column, weights)
         choose(query=clicked_query, key=clicked_key)
 
@@ -164,11 +154,16 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(
-        "head",
-        name_of(at.trace.model, title),
-        partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "head",
+            name_of(at.trace.model, title),
+            partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
+        )
+        if at.trace.route != "own":
+            findings.keep(
+                "heads", title, at.trace, numbers_of(found, cell), partial(pictures.certificate, at.trace, at.chosen)
+            )
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
@@ -181,8 +176,12 @@ def one_number(at: Place) -> None:
     st.subheader("One number's story")
     pick_cell(at)
     queries, keys = at.sides
+    windows.offer(at.trace, at.kind, at.query, at.key)
     layer = at.layers[at.layer]
-    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)
+    q, k, v = layer.vectors(at.head)
+    row = None if q is None else q[at.query : at.query + 1]
+    stages = layer.attention(at.head, np.array([at.query]))
+    tell(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
 
 
 def pick_cell(at: Place) -> None:

@@ -1,6 +1,7 @@
 """Labels on screen: the study of the chosen model, or an offer to make one, and what it says of a head."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,34 +17,30 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers
 from attnviz.ui.address import CONFIDENCES
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.theme import theme
 
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
 ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
          "low": ":material/radio_button_unchecked:"}  # fmt: skip
-EFFECT_COLUMNS = {
-    "base": "intact",
-    "mean": "by means",
-    "resample": "by resamples",
-    "random_low": "random heads, lowest",
-    "random_high": "random heads, highest",
-}
 MOST_ROWS = 8  # labels in one head's figure
 
 
 def study_here() -> tuple[ModelEntry, Any]:
-    """The chosen model and its study; where there is none, the page offers to make one and ends here."""
+    """The chosen model and its study; where there is none, the page offers to make one, or says why not, and ends."""
     entry = pickers.entry_here()
     try:
         found = cache.kept_study(entry.name, entry.revision)
-        if found is None:
-            _offer(entry)
-            st.stop()
-        return entry, found
     except AttnvizError as error:
         show_error(error)
         st.stop()
+    if found is None:
+        try:
+            _offer(entry)
+        except AttnvizError as error:
+            st.info(plain(error), icon=":material/label_off:")
+        st.stop()
+    return entry, found
 
 
 def _offer(entry: ModelEntry) -> None:
@@ -53,17 +50,44 @@ def _offer(entry: ModelEntry) -> None:
         f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are "
         f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
     )
-    if not st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
-        return
-    from attnviz.labels.kept import study_once
+    if st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
+        from attnviz.labels.kept import study_once
 
-    bar = st.progress(0.0, "Asking every head…")
-    st.button("Stop", icon=":material/stop:", help="What was asked so far is lost.")  # any click ends a running page
+        model = cache.loaded_model(entry.name, entry.revision)
+        _work("Asking every head", lambda progress: study_once(model, progress=progress))
+
+
+def offer_effects(entry: ModelEntry, study: Any) -> None:
+    """A button that measures what removing heads does, where that was not done yet; else why some of it is missing."""
+    if study.effects is not None:
+        for reason in filter(None, (study.effects["reason"], *dict.fromkeys(study.effects["unmeasured"].values()))):
+            about = [spelt(label) for label, why in study.effects["unmeasured"].items() if why == reason]
+            st.caption(plain(f"{', '.join(about)}: {reason}" if about else reason))
+        return
+    st.caption(
+        "What the model does without a head was not measured. Each labelled head would be replaced by its mean and by "
+        "its output for another text, and so would random heads to compare with: minutes, which the bar will tell."
+    )
+    if st.button("Measure effects", icon=":material/science:"):
+        from attnviz.labels.kept import effects_once
+
+        model = cache.loaded_model(entry.name, entry.revision)
+        _work("Removing heads", lambda progress: effects_once(model, study, progress=progress))
+
+
+def _work(doing: str, work: Callable[[Callable[[int, int], None]], Any]) -> None:
+    """Long work with a bar, the time that is left, and a way to stop; then the page runs anew and finds its result."""
+    bar = st.progress(0.0, f"{doing}…")
+    st.button("Stop", icon=":material/stop:", help="What was done so far is lost.")  # any click ends a running page
+    start = time.perf_counter()
 
     def show(done: int, total: int) -> None:
-        bar.progress(done / total, f"Asked about {done:,} of {total:,} tokens…" if done < total else "Judging…")
+        left = (time.perf_counter() - start) * (total - done) / max(done, 1)
+        told = f"{done:,} of {total:,} tokens, {_spelt_time(left)} left" if done < total else "judging"
+        bar.progress(done / total, f"{doing}: {told}…")
 
-    study_once(cache.loaded_model(entry.name, entry.revision), progress=show)
+    work(show)
+    cache.clear_studies()
     st.rerun()
 
 
@@ -128,12 +152,6 @@ def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def mosaic(study: Any, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
 
-    def clicked() -> None:
-        points = st.session_state[key].selection.points
-        if points:
-            layer, head = points[0]["customdata"][:2]
-            choose(layer=int(layer), head=int(head))
-
     cells = {
         (head.layer, head.head): [(spelt(row["label"]), row["label"], row["confidence"], row["score"]) for row in found]
         for head, found in zip(study.heads, map(counted, study.found))
@@ -141,7 +159,7 @@ def mosaic(study: Any, key: str, chosen: Head) -> None:
     labelled = sum(bool(labels) for labels in cells.values())
     st.plotly_chart(
         figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
-        key=key, on_select=clicked, selection_mode="points", theme=None, config={"displayModeBar": False},
+        key=key, on_select=open_clicked(key), selection_mode="points", theme=None, config={"displayModeBar": False},
         alt=f"{labelled} of {len(cells)} heads have a label: "
         + "; ".join(f"L{layer}.H{head} {labels[0][0]}" for (layer, head), labels in cells.items() if labels),
     )  # fmt: skip
@@ -232,34 +250,30 @@ def line(study: Any, at: Head) -> None:
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
 
 
-def effect_in_words(study: Any, label: str, effect: Mapping[str, Any] | None) -> str:
-    """What removing the head changes, beside what removing others does; or why that is not known."""
-    if study.effects is None:
-        return "not measured yet: python -m attnviz label MODEL --effects"
-    if effect is None:
-        why = study.effects["reason"] or study.effects["unmeasured"].get(label)
-        return "only asked where a head has the label" if why is None else why
+def short_effect(effect: Mapping[str, Any] | None) -> str:
+    """What removing the head changes, for a table: the metric with the head, and without it."""
+    return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
+
+
+def effects_in_words(study: Any, label: str, row: Mapping[str, Any]) -> list[str]:
+    """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
+    that is not known."""
+    if row["effect"] is None:
+        unmeasured = {} if study.effects is None else study.effects["unmeasured"]
+        return [f"Effect of removing the head: not measured. {unmeasured.get(label, '')}".strip()]
+    one = row["effect"]
+    said = [f"Effect of removing the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
+    every = study.effects["together"].get(label)
+    if every is not None:
+        said.append(f"All {len(every['heads'])} with this label at once: {_compared(every, 'them', 'as many')}")
+    return said
+
+
+def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
     low, high = effect["random_low"], effect["random_high"]
-    others = "no other head to compare with" if low is None else f"with random heads removed {low:.2f} to {high:.2f}"
+    others = "there are no others to compare with" if low is None else f"without {many} of the others "
+    others += "" if low is None else f"{low:.3f} to {high:.3f}"
     return (
-        f"{effect['metric']}: {effect['base']:.2f} intact; with its mean in its place {effect['mean']:.2f}, with "
-        f"another text's {effect['resample']:.2f}; {others}"
+        f"{effect['base']:.3f} with all heads; {effect['mean']:.3f} with the mean of {whom} in place, "
+        f"{effect['resample']:.3f} with the output for another text; {others}."
     )
-
-
-def effects_together(study: Any) -> None:
-    """What removing all heads of a label at once changes, where that was measured."""
-    together = (study.effects or {}).get("together", {})
-    if not together:
-        return
-    st.subheader("All heads of a label removed together")
-    st.dataframe(
-        [
-            {"label": spelt(label), "heads": " ".join(one["heads"]), "metric": one["metric"]}
-            | {EFFECT_COLUMNS[key]: one[key] for key in EFFECT_COLUMNS}
-            for label, one in together.items()
-        ],
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in EFFECT_COLUMNS.values()},
-    )
-    st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")

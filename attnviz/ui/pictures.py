@@ -34,7 +34,7 @@ def of_head(
     look: str,
 ) -> Picture:
     """One head, or several of its layer, in the chosen view."""
-    aids = Aids.of(view)
+    aids = readings.aids_of(trace, head.kind, view)
     heads = readings.heads(trace, head.kind, head.layer, head.head, view)
     settings = {"view": view.shown_as, "combine": view.combine}
     settings |= {name: getattr(view, name) for name in OF_VIEW[view.shown_as]} | aids.chosen()
@@ -50,7 +50,7 @@ def of_head(
 
 def of_beyond(trace: Trace, head: Head, query: int, found: Reading, view: View, title: str, look: str) -> Picture:
     """What stands beside the raw weight."""
-    aids, says = Aids.of(view), SAYS[view.beyond]
+    aids, says = readings.aids_of(trace, head.kind, view), SAYS[view.beyond]
     scale, top = figures.fitting(found.weights, view.scale, view.top)
     drawing = Drawing(found, title, axes=("from", "to", says), theme=look, scale=scale, top=top)
     python = snippet.of_beyond(trace, head, query, view.beyond, aids, title=title, scale=scale, top=top, says=says)
@@ -63,7 +63,7 @@ def of_grid(
     trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: Reading, view: View, look: str
 ) -> Picture:
     """Every head as a small map; `head` is chosen."""
-    aids, at = Aids.of(view), (head.layer, head.head)
+    aids, at = Aids.of(view).of_whole_text(), (head.layer, head.head)
     drawing = Drawing(found, "All heads", "grid", theme=look, cell=at, heads=heads)
     python = snippet.of_grid(trace, head.kind, aids, chosen=at)
     return _picture(trace, head, "all heads", {"view": "maps"} | aids.chosen(), [drawing], python, "All heads")
@@ -119,7 +119,7 @@ def of_comparison(
     told = [
         f"{letter}, {line}"
         for letter, (trace, head) in zip("AB", sides)
-        for line in Provenance.of(trace, head.kind, str(head), {}, _certificate(trace, head)).lines()
+        for line in Provenance.of(trace, head.kind, str(head), {}, certificate(trace, head)).lines()
     ]
     title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
     python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
@@ -164,7 +164,7 @@ def _picture(
         settings = {**settings, "tokens written by the model": trace.written}
     if near:
         settings = {**settings, "also measured on": list(near)}
-    source = Provenance.of(trace, head.kind, shown, settings, _certificate(trace, head))
+    source = Provenance.of(trace, head.kind, shown, settings, certificate(trace, head))
     return Picture(f"{title} of {trace.model}", drawings, source.lines(), python)
 
 
@@ -180,7 +180,8 @@ def _near(trace: Trace, measures: Sequence[str]) -> list[str]:
     return [one.text for one in cache.sentences_read(trace.model, trace.revision)]
 
 
-def _certificate(trace: Trace, head: Head) -> str:
+def certificate(trace: Trace, head: Head) -> str:
+    """In words; it is made here if it is not there yet."""
     if trace.route == "own":
         return NOT_RECOMPUTED
     try:
