@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.ui import cache, explore, pickers, pictures, readings, views
+from attnviz.ui import explore, long_runs, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
@@ -65,7 +65,7 @@ if chosen.beyond:
             show_error(error)
 
 try:
-    certificate = cache.certificate_of(trace)
+    certificate = long_runs.check(trace)
     badge(certificate_line, certificate, at.chosen)
 except AttnvizError as error:
     certificate_line.empty()
