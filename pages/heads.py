@@ -3,11 +3,12 @@
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.findings import numbers_of
+from attnviz.findings import numbers_again, numbers_of
 from attnviz.traces import Head
 from attnviz.ui import cache, explore, findings, pickers, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import certificate_of
 from attnviz.ui.expected import show_predictions, step_through_written
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import chosen_by, view
@@ -35,8 +36,10 @@ with right:
     explore.pick_head(at)
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    found, title = explore.one_head(at)
-findings.judge(finding, numbers_of(found, found.cell_of(at.query, at.key)), trace.revision)
+    found, title, beside = explore.one_head(at)
+    with beside:
+        keep = findings.place()
+findings.judge(finding, lambda kept: numbers_again(kept, found) | explore.measured(at), [trace])
 
 explore.one_number(at)
 
@@ -68,3 +71,6 @@ except AttnvizError as error:
     show_error(error)
 except ValueError as error:
     certificate_line.badge(plain(error), icon=":material/error:", color="red")
+
+numbers = numbers_of(found, found.cell_of(at.query, at.key)) | explore.measured(at)
+findings.keep(keep, "heads", title, [trace], numbers, certificate_of(trace, Head(at.kind, at.layer, at.head)))

@@ -7,7 +7,7 @@ from attnviz.errors import AttnvizError
 from attnviz.ui import explore
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import view
+from attnviz.ui.state import PageEnds, view
 
 FORMAT = """
 ```python
@@ -43,7 +43,7 @@ if "own" not in st.session_state:
     st.write("Attention that any other program computed opens in the same views. Three lines save it:")
     st.markdown(FORMAT)
     st.caption("Other layouts, cross-attention and JSON: docs/own-tensors.md. The file stays on this machine.")
-    st.stop()
+    raise PageEnds
 
 at = explore.place_in(st.session_state.own.trace)
 left, right = st.columns(2, gap="large")

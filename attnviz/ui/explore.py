@@ -1,6 +1,7 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
-from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, findings, readings, views
-from attnviz.ui.downloads import certificate_of, take_away
+from attnviz.ui import cache, readings, views
+from attnviz.ui.address import View
+from attnviz.ui.downloads import take_away
+from attnviz.ui.messages import say_not_there
 from attnviz.ui.state import choose, chosen_by, current
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -40,15 +42,36 @@ class Place:
         return self.trace.sides(self.kind)
 
 
+def head_in(trace: Trace, layer: int, head: int) -> Head:
+    """A layer and a head of the chosen kind, brought to what this trace has; says what it does not have."""
+    kind = current().kind
+    if kind not in trace.kinds:
+        if kind:
+            say_not_there(f"{trace.model} has no {kind} layers: its {trace.kinds[0]} layers are shown.")
+        kind = trace.kinds[0]
+    layers = trace.of_kind(kind)
+    if layer >= len(layers):
+        say_not_there(f"{trace.model} has no {kind} layer {layer}: its last, {len(layers) - 1}, is shown.")
+        layer = len(layers) - 1
+    n_heads = layers[layer].n_heads
+    if head >= n_heads:
+        say_not_there(f"{trace.model} has no head {head} in layer {layer}: its last, {n_heads - 1}, is shown.")
+        head = n_heads - 1
+    return Head(kind, layer, head)
+
+
 def place_in(trace: Trace) -> Place:
     """What is chosen, brought to what this trace has, which is chosen from then on."""
     chosen = current()
-    kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
-    layers = trace.of_kind(kind)
-    layer = min(chosen.layer, len(layers) - 1)
-    head = min(chosen.head, layers[layer].n_heads - 1)
-    choose(kind=kind, layer=layer, head=head)
+    there = head_in(trace, chosen.layer, chosen.head)
+    kind, layer, head = there.kind, there.layer, there.head
     queries, keys = trace.sides(kind)
+    for name, count, shown in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
+        position = getattr(chosen, name)
+        if count <= position != getattr(View, name):
+            say_not_there(f"There is no {name} {position}, the text has {count} tokens: {shown} is shown.")
+            choose(**{name: getattr(View, name)})
+    choose(kind=kind, layer=layer, head=head)
     query = min(chosen.query, len(queries) - 1)
     key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
     return Place(trace, kind, layer, head, query, key)
@@ -101,6 +124,15 @@ def every_head(at: Place) -> None:
         )
 
 
+def measured(at: Place) -> dict[str, float]:
+    """What the grid says of the chosen head, where it shows a measure and not a map; for a finding."""
+    measure = current().measure
+    if measure in ("", "weight") or (measure == "sink" and at.layers[0].sink is None):
+        return {}
+    number = cache.measure_of(at.trace, at.kind, measure, 0, 0)[at.layer, at.head]
+    return {f"{MEASURES[measure]}, of {Head(at.kind, at.layer, at.head)}": float(number)}
+
+
 def _open_clicked_head() -> None:
     points = st.session_state.all_heads.selection.points
     if points:
@@ -120,8 +152,9 @@ def pick_head(at: Place) -> None:
             chosen_by(st.selectbox, "kind", "Kind", at.kind, options=at.trace.kinds)
 
 
-def one_head(at: Place) -> tuple[Reading, str]:
-    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
+def one_head(at: Place) -> tuple[Reading, str, Any]:
+    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, its title, and the row of
+    buttons below it."""
     chosen = current()
     weights = at.trace.weights(at.layer, at.head, at.kind)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -139,17 +172,14 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    head = Head(at.kind, at.layer, at.head)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        take_away(at.trace, head, found, chosen, title, cell, glue)
-        if at.trace.route != "own":
-            numbers = numbers_of(found, cell)
-            findings.keep("heads", title, at.trace, numbers, lambda: certificate_of(at.trace, head))
+    beside = st.container(horizontal=True)
+    with beside:
+        take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
     )
-    return found, title
+    return found, title, beside
 
 
 def one_number(at: Place) -> None:
