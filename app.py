@@ -30,8 +30,9 @@ with st.sidebar:
         pickers.model()
     if page in (heads, born, validation):
         pickers.text()
-with st.container(horizontal=True, horizontal_alignment="right"):
-    copy_link("copy_link")
+if page not in (gallery, kept, own):  # what is chosen there is in no address
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        copy_link("copy_link")
 show_notices()
 too_long = st.empty()
 try:

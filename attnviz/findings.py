@@ -139,8 +139,8 @@ def verdict(finding: Finding, now: Mapping[str, float], revision: str, versions:
     off = {name: abs(now[name] - then) for name, then in finding.numbers.items() if name in now}
     moved = [name for name in off if not off[name] <= TOLERANCE * max(1.0, abs(finding.numbers[name]))]
     if not gone and not moved:
-        largest = max(off.values())
-        return True, f"The numbers still hold: {len(off)} worked out again, largest difference {largest:.0e}."
+        largest = f"{max(off.values()):.0e}".replace("0e+00", "0")
+        return True, f"The numbers still hold: {len(off)} worked out again, largest difference {largest}."
     moved.sort(key=lambda name: -off[name])
     listed = [f"{name}: {finding.numbers[name]:.4g} then, {now[name]:.4g} now" for name in moved]
     listed += [f"{name}: not there now" for name in gone]
