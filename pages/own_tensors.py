@@ -9,15 +9,14 @@ from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import PageEnds, view
 
-FORMAT = """
-```python
+FORMAT = """\
 tokens = [token.strip("Ġ▁") for token in tokenizer.convert_ids_to_tokens(ids)]
 layers = {f"layer_{i}": weights.numpy() for i, weights in enumerate(outputs.attentions)}
 np.savez_compressed("mine.npz", tokens=np.array(tokens, dtype=str), **layers)
-```
 """
 
 view()
+st.title("Your own weights")
 
 
 def take() -> None:
@@ -41,7 +40,7 @@ if "own_fault" in st.session_state:
     show_error(st.session_state.own_fault)
 if "own" not in st.session_state:
     st.write("Attention that any other program computed opens in the same views. Three lines save it:")
-    st.markdown(FORMAT)
+    st.code(FORMAT, language="python", wrap_lines=True)
     st.caption("Other layouts, cross-attention and JSON: docs/own-tensors.md. The file stays on this machine.")
     raise PageEnds
 
