@@ -17,7 +17,7 @@ _PUBLIC = {
     "load_model": "attnviz.models.loading",
     "trace": "attnviz.capture.tracing",
     "validate": "attnviz.validation.certificate",
-    "label_heads": "attnviz.labels.labels",
+    "label_heads": "attnviz.labels.study",
     "AttnvizError": "attnviz.errors",
 }
 __all__ = [*_PUBLIC, "figures"]

@@ -160,37 +160,60 @@ def _validate_architectures(chosen: argparse.Namespace) -> int:
 def _label(chosen: argparse.Namespace) -> int:
     if chosen.out is not None and chosen.out.suffix not in (".csv", ".json", ".parquet"):
         raise AttnvizError("--out must end in one of .csv, .json, .parquet.")
-    texts = None if chosen.corpus is None else _lines(chosen.corpus)
     from tqdm import tqdm
 
-    from attnviz.labels.labels import as_table, label_model
+    from attnviz.labels.corpora import read
+    from attnviz.labels.kept import effects_once, study_once
+    from attnviz.labels.study import as_table
 
+    corpus = None if chosen.corpus is None else read(chosen.corpus)
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        labelled = label_model(model, texts, _bar_progress(bar))
+        found = study_once(model, corpus, _bar_progress(bar), chosen.again)
+    if chosen.effects:
+        with tqdm(desc="removing heads", unit="token", disable=None) as bar:
+            found = effects_once(model, found, corpus, _bar_progress(bar))
+    labelled = found.json()
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
         _print_json(labelled)
     elif chosen.out is None:
         for head in labelled["heads"]:
-            found = "   ".join(
+            labels = "   ".join(
                 f"{row['label']} {row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}] against {row['baseline']:.2f}"
                 f" ({row['confidence']})"
                 for row in head["labels"]
             )
-            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {found or 'unlabelled'}")
+            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {labels or 'unlabelled'}")
+        if chosen.effects:
+            _print_effects(labelled)
     return 0
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        texts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise AttnvizError(f"'{in_one_line(path)}' cannot be read ({in_one_line(error)}).") from error
-    if not texts:
-        raise AttnvizError(f"'{in_one_line(path)}' is empty: it should hold a sentence a line.")
-    return texts
+def _print_effects(labelled: dict[str, Any]) -> None:
+    """By metric, what it is without each head; `with_effects` says what the numbers are."""
+    said = labelled["effects"]
+    rows = [
+        (f"L{head['layer']}.H{head['head']}", row["label"], row["effect"])
+        for head in labelled["heads"]
+        for row in head["labels"]
+        if row["effect"] is not None
+    ] + [(" ".join(one["heads"]), label, one) for label, one in said["together"].items()]
+    for metric in dict.fromkeys(effect["metric"] for _, _, effect in rows):
+        print(f"\n{metric}")
+        for heads, label, effect in rows:
+            if effect["metric"] == metric:
+                low, high = effect["random_low"], effect["random_high"]
+                others = "none to compare with" if low is None else f"{low:.3f} to {high:.3f} without others"
+                print(
+                    f"  {effect['base']:.3f} intact, {effect['mean']:.3f} by means, {effect['resample']:.3f} by "
+                    f"resamples, {others}: {heads} {label}"
+                )
+    if said["reason"] is not None:
+        print(f"\n{said['reason']}")
+    for label, reason in said["unmeasured"].items():
+        print(f"{label}: {reason}")
 
 
 def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:
@@ -288,8 +311,15 @@ def _parser() -> argparse.ArgumentParser:
     label = command("label", _label, "what every head seems to do, with the evidence")
     label.add_argument("model", metavar="MODEL", help="a model's name, its folder, or a hub id")
     label.add_argument(
-        "--corpus", type=Path, metavar="FILE", help="your own sentences, one a line, on which labels must hold as well"
+        "--corpus",
+        type=Path,
+        metavar="FILE",
+        help="sentences on which labels must hold as well: plain text, CoNLL-U, GAP, or LitBank's coreference",
     )
+    label.add_argument(
+        "--effects", action="store_true", help="also what the model does worse without the heads; takes minutes"
+    )
+    label.add_argument("--again", action="store_true", help="do not take the answer that was kept from the last time")
     label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")
     label.add_argument("--json", action="store_true", help=json_help)
     for added in (trace, validate, label):

@@ -1,5 +1,7 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -10,9 +12,9 @@ from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, explore, findings
+from attnviz.ui import cache, explore, findings, pictures
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import certificate_of
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
@@ -67,10 +69,10 @@ try:
     for place, letter, (_, head), reading in zip((left, middle), "AB", sides, readings):
         draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
     change = difference(*readings)
+    largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
     if not change.weights.size:
         right.info("The two sentences share no word, so there is nothing to subtract.")
     else:
-        largest = float(np.abs(change.weights).max())
         with right:
             st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both have.")
             st.metric(
@@ -78,16 +80,20 @@ try:
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
                 help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
             )
-        draw(right, change, "B − A", "compare_difference", scale="signed", top=max(largest, 1e-9))
+        draw(right, change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
         right.caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             right.caption(note)
-        with right:
-            keep = findings.place()
-        title, traces = f"{sides[1][1]} − {sides[0][1]}", [trace for trace, _ in sides]
-        certificate = "; ".join(f"{letter}: {certificate_of(*of)}" for letter, of in zip("AB", sides))
-        findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
-        findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
+    title, traces = f"{sides[1][1]} − {sides[0][1]}", [trace for trace, _ in sides]
+    findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
+    with right.container(horizontal=True):
+        take_away(
+            "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
+            partial(pictures.of_comparison, sides, readings, change, largest),
+        )  # fmt: skip
+        keep = findings.place()
+    certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
+    findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
     for place, (trace, head) in zip((left, middle), sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from attnviz.capture.layers import changes_of
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
 from attnviz.models.text import check_plain
@@ -58,7 +59,11 @@ def _ends(module: Any) -> list[int]:
 
 
 def _greedy(module: Any, inputs: dict[str, list[int]], n_tokens: int, ends: list[int]) -> list[int]:
-    """What `generate` gives, without the end token that it stopped at."""
+    """What `generate` gives, without the end token that it stopped at. Raises AttnvizError inside an intervention."""
+    if changes_of(module):
+        raise AttnvizError(
+            "A model whose heads are replaced does not write: give its decoder's text, or write nothing."
+        )
     tensors = {name: torch.tensor([values], device=module.device) for name, values in inputs.items()}
     options = {"max_new_tokens": n_tokens, "do_sample": False, "num_beams": 1, "eos_token_id": ends or None}
     try:

@@ -1,9 +1,12 @@
 """Every layer's attention in one forward pass over a batch, by whichever route shows all of it."""
 
+import itertools
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,21 +28,86 @@ from attnviz.traces import LayerAttention
 
 Inputs = Mapping[str, torch.Tensor]  # [batch, tokens] by the name of the argument
 EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
+Progress = Callable[[int], object]  # told how many layers are done
+Keep = Callable[[str, int, AttentionCall], Any]
+Change = Callable[[str, int, torch.Tensor], None]
 _twins: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
 _bypassing: "weakref.WeakSet[Any]" = weakref.WeakSet()  # models that are known not to show all at the interface
+_changes: ContextVar[tuple[tuple[Any, Change], ...]] = ContextVar("attnviz_changes", default=())
 
 
-def capture_batch(module: Any, inputs: Inputs) -> tuple[str, list[tuple[LayerAttention, ...]]]:
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One forward pass: its route, "interface" or "fallback", what the module gave, what was kept of each attention in
+    the order in which they ran, the weights that the output of each met next, and the numbers of those that were then
+    added to the residual stream as they were."""
+
+    route: str
+    result: Any
+    kept: list[Any]
+    projections: list[list[torch.Tensor]]
+    added: set[int]
+
+
+def capture_batch(
+    module: Any, inputs: Inputs, progress: Progress | None = None
+) -> tuple[str, list[tuple[LayerAttention, ...]]]:
     """The route, "interface" or "fallback", and for each text of the batch its layers.
 
-    Raises Uncapturable where neither route shows every layer; the message says why.
+    `progress` is told how many layers are done; what it raises ends the pass. Raises Uncapturable where neither route
+    shows every layer; the message says why.
+    """
+    shared = _SharedMasks(_batch(inputs))
+    numbers = itertools.count(1)
+
+    def keep(kind: str, index: int, call: AttentionCall) -> list[LayerAttention]:
+        check_finite(module, call)
+        layers = _layer_of_each_text(kind, index, call, shared)
+        if progress is not None:
+            progress(next(numbers))
+        return layers
+
+    seen = observe(module, inputs, keep)
+    weights = [view_of(met[0]) if len(met) == 1 else None for met in seen.projections]
+    return seen.route, [
+        tuple(replace(layer, output_projection=_by_head(layer, weight)) for layer, weight in zip(layers, weights))
+        for layers in zip(*seen.kept)
+    ]
+
+
+def observe(module: Any, inputs: Inputs, keep: Keep) -> Pass:
+    """One forward pass by the route that shows all of the model's attention, changed as `changing` says.
+
+    Each attention is given to `keep(kind, index, call)` with its address and its output. A pass that turns out not to
+    show all at the interface is run again on the other route, and what it gave to `keep` is left out.
+
+    Raises Uncapturable where neither route shows every layer, and AttnvizError when memory runs out.
     """
     if module not in _bypassing:
+        before = module.config._attn_implementation
         try:
-            return "interface", _through_interface(module, inputs)
+            return _through_interface(module, inputs, keep)
         except Bypassed:
             _bypassing.add(module)
-    return "fallback", _through_softmax(module, inputs)
+            if module.config._attn_implementation != before:
+                module.set_attn_implementation(before)
+    return _through_softmax(module, inputs, keep)
+
+
+@contextmanager
+def changing(module: Any, change: Change) -> Iterator[None]:
+    """In this thread, give each attention's output [batch, queries, heads, d_v], in every pass of this model with or
+    without its head, to `change(kind, index, output)`, which may change it in place, before the model goes on."""
+    token = _changes.set((*_changes.get(), (module, change)))
+    try:
+        yield
+    finally:
+        _changes.reset(token)
+
+
+def changes_of(module: Any) -> list[Change]:
+    """What `changing` says of this model now, the outermost first."""
+    return [change for changed, change in _changes.get() if changed.base_model is module.base_model]
 
 
 def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -> int:
@@ -53,7 +121,7 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     if route == "fallback":
         tap = _tap(inputs, lambda attended: watcher(as_call(attended), attended.output, attended.weights))
         with tap, Unfused(), _telling_parts(twin, tap):
-            forward(twin, inputs)
+            _plain(twin, inputs)
         return tap.n_heads
 
     def called(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
@@ -63,12 +131,21 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
 
     tap = SoftmaxTap(_batch(inputs), None, latest.append)
     with tap, watching_eager(called):
-        forward(twin, inputs)
+        _plain(twin, inputs)
     return tap.n_heads
 
 
 def forward(module: Any, inputs: Inputs) -> Any:
-    """What the module gives in one plain forward pass. Raises AttnvizError when memory runs out."""
+    """What the module gives in one forward pass, changed as `changing` says.
+
+    Raises AttnvizError when memory runs out, and Uncapturable for a change where no route shows every layer.
+    """
+    if changes_of(module):
+        return observe(module, inputs, lambda kind, index, call: None).result
+    return _plain(module, inputs)
+
+
+def _plain(module: Any, inputs: Inputs) -> Any:
     try:
         with torch.no_grad():
             return module(**inputs)
@@ -99,95 +176,111 @@ def view_of(weight: torch.Tensor) -> np.ndarray:
     return array
 
 
-def _through_interface(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
+def _through_interface(module: Any, inputs: Inputs, keep: Keep) -> Pass:
     prepare(module)
-    layers = _Layers(module, inputs)
+    attentions = _Attentions(module, module, keep)
     tap = _tap(inputs, lambda attended: None)
 
     def called(call: AttentionCall) -> None:
-        layers.add(call)
+        attentions.add(call)
         assert call.output is not None
         tap.follow(call.output, call.output)
 
     with tap, recording(called):
-        forward(module, inputs)
+        result = _plain(module, inputs)
     if tap.n_heads:
         raise Bypassed(f"{type(module).__name__} computes some of its attention without the interface.")
-    return layers.of_each_text(tap.projections)
+    return attentions.as_pass("interface", result, tap)
 
 
-def _through_softmax(module: Any, inputs: Inputs) -> list[tuple[LayerAttention, ...]]:
+def _through_softmax(module: Any, inputs: Inputs, keep: Keep) -> Pass:
     twin = twin_of(module)
-    layers = _Layers(twin, inputs)
-    tap = _tap(inputs, lambda attended: layers.add(as_call(attended)))
+    attentions = _Attentions(module, twin, keep)
+    tap = _tap(inputs, lambda attended: attentions.add(replace(as_call(attended), output=attended.output)))
     with tap, Unfused(), _telling_parts(twin, tap):
-        forward(twin, inputs)
+        result = _plain(twin, inputs)
     if tap.unfollowed:
         raise Uncapturable(
             f"{len(tap.unfollowed)} of its softmaxes give no weights of tokens over tokens: they run over blocks of "
             "keys, over pooled or added positions, or are multiplied with one another."
         )
-    return layers.of_each_text(tap.projections)
+    return attentions.as_pass("fallback", result, tap)
 
 
-class _Layers:
-    """Collects attention calls as the layers of each text in the batch."""
+class _Attentions:
+    """The attentions of one pass of `running`, which is the model or its twin: numbered by kind, changed, and kept."""
 
-    def __init__(self, module: Any, inputs: Inputs) -> None:
-        self.module = module
-        self.two_sided = module.config.is_encoder_decoder
-        self.in_encoder = {id(part) for part in module.get_encoder().modules()} if self.two_sided else set()
-        self.texts: list[list[LayerAttention]] = [[] for _ in range(_batch(inputs))]
-        self.masks: dict[int, tuple[torch.Tensor, list[np.ndarray | None]]] = {}
+    def __init__(self, module: Any, running: Any, keep: Keep) -> None:
+        self.two_sided = running.config.is_encoder_decoder
+        self.in_encoder = {id(part) for part in running.get_encoder().modules()} if self.two_sided else set()
+        self.changes = changes_of(module)
+        self.keep = keep
+        self.kept: list[Any] = []
+        self.counted: Counter[str] = Counter()
 
     def add(self, call: AttentionCall) -> None:
-        parts = [part for part in (call.query, call.key, call.value) if part is not None]
-        scores_fit = call.scores is None or bool((call.scores < float("inf")).all())  # NaN compares false
-        if not scores_fit or not all(bool(torch.isfinite(part).all()) for part in parts):
-            name = type(self.module).__name__
-            raise AttnvizError(f"{name} computes NaN or infinity here: its weights are damaged, fetch the model again.")
         looks_across = self.two_sided and not call.is_causal and id(call.module) not in self.in_encoder
         kind = "cross" if looks_across else "decoder" if call.is_causal else "encoder"
-        masks, biases = self._shared(call, call.mask), self._shared(call, call.bias)
-        for text, layers in enumerate(self.texts):
-            layers.append(
-                LayerAttention(
-                    kind=kind,
-                    index=sum(layer.kind == kind for layer in layers),
-                    q=None if call.query is None else to_numpy(call.query[text]),
-                    k=None if call.key is None else to_numpy(call.key[text]),
-                    v=to_numpy(call.value[text]),
-                    scale=float(call.scale),
-                    mask=masks[text],
-                    bias=biases[text],
-                    softcap=call.softcap,
-                    sink=None if call.sink is None else to_numpy(call.sink.reshape(-1)),
-                    scores=None if call.scores is None else to_numpy(call.scores[text]),
-                )
-            )
+        index = self.counted[kind]
+        self.counted[kind] += 1
+        assert call.output is not None
+        for change in self.changes:
+            change(kind, index, call.output)
+        self.kept.append(self.keep(kind, index, call))
 
-    def of_each_text(self, projections: list[list[torch.Tensor]]) -> list[tuple[LayerAttention, ...]]:
-        """Each with the one weight that its output met, if there is one. Raises Uncapturable where no attention ran."""
-        if not self.texts[0]:
+    def as_pass(self, route: str, result: Any, tap: SoftmaxTap) -> Pass:
+        """Raises Uncapturable where no attention ran."""
+        if not self.kept:
             raise Uncapturable("It never calls softmax over keys: it has no attention, or computes it in another way.")
-        weights = [view_of(met[0]) if len(met) == 1 else None for met in projections]
-        return [
-            tuple(replace(layer, output_projection=_by_head(layer, weight)) for layer, weight in zip(layers, weights))
-            for layers in self.texts
-        ]
+        return Pass(route, result, self.kept, tap.projections, tap.added)
 
-    def _shared(self, call: AttentionCall, tensor: torch.Tensor | None) -> list[np.ndarray | None]:
-        """A mask or bias for each text; layers that have the same share it, since it is quadratic."""
+
+def check_finite(module: Any, call: AttentionCall) -> None:
+    parts = [part for part in (call.query, call.key, call.value) if part is not None]
+    scores_fit = call.scores is None or bool((call.scores < float("inf")).all())  # NaN compares false
+    if not scores_fit or not all(bool(torch.isfinite(part).all()) for part in parts):
+        name = type(module).__name__
+        raise AttnvizError(f"{name} computes NaN or infinity here: its weights are damaged, fetch the model again.")
+
+
+def _layer_of_each_text(kind: str, index: int, call: AttentionCall, shared: "_SharedMasks") -> list[LayerAttention]:
+    masks, biases = shared.of_each_text(call, call.mask), shared.of_each_text(call, call.bias)
+    return [
+        LayerAttention(
+            kind=kind,
+            index=index,
+            q=None if call.query is None else to_numpy(call.query[text]),
+            k=None if call.key is None else to_numpy(call.key[text]),
+            v=to_numpy(call.value[text]),
+            scale=float(call.scale),
+            mask=masks[text],
+            bias=biases[text],
+            softcap=call.softcap,
+            sink=None if call.sink is None else to_numpy(call.sink.reshape(-1)),
+            scores=None if call.scores is None else to_numpy(call.scores[text]),
+        )
+        for text in range(shared.n_texts)
+    ]
+
+
+class _SharedMasks:
+    """A mask or bias for each text; layers that have the same share it, since it is quadratic."""
+
+    def __init__(self, n_texts: int) -> None:
+        self.n_texts = n_texts
+        self.known: dict[int, tuple[torch.Tensor, list[np.ndarray | None]]] = {}
+
+    def of_each_text(self, call: AttentionCall, tensor: torch.Tensor | None) -> list[np.ndarray | None]:
         if tensor is None:
-            return [None] * len(self.texts)
-        if id(tensor) not in self.masks:
+            return [None] * self.n_texts
+        if id(tensor) not in self.known:
             meant = call.every_query(tensor)
-            rows = [None if meant is None else to_numpy(meant[text % len(meant)]) for text in range(len(self.texts))]
-            for _, seen in self.masks.values():
+            rows = [None if meant is None else to_numpy(meant[text % len(meant)]) for text in range(self.n_texts)]
+            for _, seen in self.known.values():
                 if all(_equal(one, other) for one, other in zip(rows, seen)):
                     return seen
-            self.masks[id(tensor)] = (tensor, rows)
-        return self.masks[id(tensor)][1]
+            self.known[id(tensor)] = (tensor, rows)
+        return self.known[id(tensor)][1]
 
 
 def _by_head(layer: LayerAttention, weight: np.ndarray | None) -> np.ndarray | None:

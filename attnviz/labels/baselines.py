@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, norm, t
 
 from .scores import Tally
 from .targets import Picks, Probe
@@ -27,14 +28,26 @@ def score(tally: Tally) -> np.ndarray:
     return tally.hits.sum(0) / tally.rows.sum()
 
 
-def interval(tally: Tally, rng: np.random.Generator, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979)."""
+def interval(tally: Tally, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979).
+
+    The percentiles lie a little further out than (1 ± level) / 2, since few units vary less than their population:
+    by Student's t and √(n / (n − 1)) (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 3.2).
+    """
     units = len(tally.rows)
-    places = rng.integers(units, size=(RESAMPLES, units)) + units * np.arange(RESAMPLES)[:, None]
-    counts = np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units)
+    counts = _resamples(units)
     drawn = (counts @ tally.hits) / (counts @ tally.rows)[:, None]
-    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    tail = norm.cdf(t.ppf((1 - level) / 2, units - 1) * np.sqrt(units / (units - 1)))
+    low, high = np.quantile(drawn, (tail, 1 - tail), axis=0)
     return low, high
+
+
+@lru_cache(maxsize=1)
+def _resamples(units: int) -> np.ndarray:
+    """[resamples, units] how often each unit was drawn; the same draws for all scores of as many units."""
+    places = np.random.default_rng(units).integers(units, size=(RESAMPLES, units))
+    places += units * np.arange(RESAMPLES)[:, None]
+    return np.bincount(places.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units).astype(float)
 
 
 def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:

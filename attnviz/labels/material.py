@@ -12,6 +12,7 @@ from attnviz.models.text import TokenizedText, tokenize
 from attnviz.probes import PERIODS, Sentence, dependency_sentences, pronoun_sentences, repeats
 from attnviz.probes.words import Split
 
+from .corpora import GoldText
 from .targets import (
     OFFSETS,
     REST,
@@ -78,30 +79,39 @@ def first_family(tokenizer: Any, frame: Frame, seed: int) -> list[Probe]:
     ]
 
 
-def second_family(tokenizer: Any, frame: Frame, seed: int, texts: Sequence[str] | None = None) -> list[Probe]:
-    """What high confidence needs as well: other templates and pairings, or the reader's own `texts`; positions on
-    random tokens too, and text, not random tokens, that is said twice."""
-    own = _texts("test", seed) if texts is None else list(texts)
+def second_family(tokenizer: Any, frame: Frame, seed: int, texts: Sequence[GoldText] = ()) -> list[Probe]:
+    """What high confidence needs as well: other templates and pairings; positions on random tokens too, and text, not
+    random tokens, that is said twice. `texts` take the place of what is generated, as far as they have answers."""
+    own = [text.text for text in texts] or _texts("test", seed)
     passages = passage_probes(tokenizer, frame, own)
     spare = [[*first, *second] for first, second in random_chunks(tokenizer, frame, seed + 1)][:N_PASSAGES]
     return [
         *passages,
         *position_probes([tokens[:PASSAGE] for tokens in spare], frame, first_unit=len(passages)),
         *repetition_probes(text_chunks(tokenizer, frame, own), frame),
-        *gold_probes(tokenizer, frame, "test", seed),
+        *gold_probes(tokenizer, frame, "test", seed, texts),
     ]
 
 
-def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int) -> list[Probe]:
-    """Sentences with gold arcs, and sentences with a pronoun; each sentence is a unit."""
-    plain = dependency_sentences(N_SENTENCES, split=split, seed=seed)
-    counts = Counter(word.lower() for sentence in plain for word in sentence.words)
-    pronouns = pronoun_sentences(N_PRONOUNS, split=split, seed=seed)
-    questions = [syntax_questions(sentence) + rare_word_questions(sentence, counts) for sentence in plain]
-    return [
-        *sentence_probes(tokenizer, frame, plain, questions),
-        *sentence_probes(tokenizer, frame, pronouns, [coreference_questions(sentence) for sentence in pronouns]),
-    ]
+def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int, texts: Sequence[GoldText] = ()) -> list[Probe]:
+    """Sentences with gold arcs, and sentences with a pronoun; each sentence is a unit. `texts` with arcs take the place
+    of the first, those with references of the second."""
+    trees = [text for text in texts if text.dependencies] or dependency_sentences(N_SENTENCES, split=split, seed=seed)
+    stories = [text for text in texts if text.references]
+    pronouns = stories or pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test")
+    return [*tree_probes(tokenizer, frame, trees), *pronoun_probes(tokenizer, frame, pronouns)]
+
+
+def tree_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
+    """Every arc of sentences, and the rarest of their words."""
+    counts = Counter(word.lower() for sentence in sentences for word in sentence.words)
+    questions = [syntax_questions(sentence) + rare_word_questions(sentence, counts) for sentence in sentences]
+    return sentence_probes(tokenizer, frame, sentences, questions)
+
+
+def pronoun_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
+    """Every pronoun of sentences."""
+    return sentence_probes(tokenizer, frame, sentences, [coreference_questions(sentence) for sentence in sentences])
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -216,7 +226,7 @@ Question = tuple[str, int, Sequence[int], Sequence[int] | None]
 
 
 def sentence_probes(
-    tokenizer: Any, frame: Frame, sentences: Sequence[Sentence], questions: Sequence[Sequence[Question]]
+    tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText], questions: Sequence[Sequence[Question]]
 ) -> list[Probe]:
     """Questions about words, for sentences that fit; words that share a token with another are asked nothing."""
     probes = []
@@ -246,7 +256,7 @@ def sentence_probes(
     return probes
 
 
-def syntax_questions(sentence: Sentence) -> list[Question]:
+def syntax_questions(sentence: Sentence | GoldText) -> list[Question]:
     """From each word to its head, and from each head to its dependents of one relation (Clark et al. 2019, section
     4.2). Punctuation has no relation to look for."""
     arcs = [arc for arc in sentence.dependencies if arc.relation != "punct"]
@@ -257,7 +267,7 @@ def syntax_questions(sentence: Sentence) -> list[Question]:
     return to_head + [(f"syntactic:{name}:to_dependent", head, words, None) for (name, head), words in below.items()]
 
 
-def rare_word_questions(sentence: Sentence, counts: Counter[str]) -> list[Question]:
+def rare_word_questions(sentence: Sentence | GoldText, counts: Counter[str]) -> list[Question]:
     """From each word to the sentence's least frequent other word, by the count over all sentences of the family (Voita
     et al. 2019, section 5)."""
     words = [number for number, word in enumerate(sentence.words) if word.isalpha()]
@@ -269,8 +279,11 @@ def rare_word_questions(sentence: Sentence, counts: Counter[str]) -> list[Questi
     return questions
 
 
-def coreference_questions(sentence: Sentence) -> list[Question]:
-    """From the pronoun to its antecedent, among all mentions that stand before it (Clark et al. 2019, section 4.3)."""
+def coreference_questions(sentence: Sentence | GoldText) -> list[Question]:
+    """From each pronoun to the words of what it stands for, among those of all mentions before it (Clark et al. 2019,
+    section 4.3)."""
+    if isinstance(sentence, GoldText):
+        return [("coreference", one.pronoun, one.right, [*one.right, *one.others]) for one in sentence.references]
     assert sentence.pronoun is not None and sentence.antecedent is not None
     mentions = [word for word in (sentence.antecedent, *sentence.distractors) if word < sentence.pronoun]
     return [("coreference", sentence.pronoun, [sentence.antecedent], mentions)]

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from attnviz.capture.tracing import capture_ids
+from attnviz.capture.weights import LayerWeights, reduce_weights
 from attnviz.core.measures import entropy
-from attnviz.traces import Head, LayerAttention
+from attnviz.traces import Head
 
-from .targets import REST, Picks, Probe, visible_keys
+from .targets import REST, Probe, visible_keys
 
-BATCH_TOKENS = 512  # queries, keys and values of this many tokens are held at a time
+BATCH_TOKENS = 256  # queries, keys and values of this many tokens are held at a time
 ENTROPY = "entropy"
 Progress = Callable[[int, int], None]
 
@@ -53,24 +53,27 @@ def tallies(
     heads: list[Head] = []
     sums: dict[str, list[Any]] = {}
     done = 0
-    for batch in _batches(probes):
-        for probe, layers in zip(batch, capture_ids(module, [probe.ids for probe in batch])):
-            heads = heads or [Head(layer.kind, layer.index, head) for layer in layers for head in range(layer.n_heads)]
-            found = [_layer_hits(layer, probe) for layer in layers]
-            for name, (rows, even) in _row_counts(probe, layers[0].kind == "decoder").items():
-                hits, all_rows, all_even = sums.setdefault(
-                    name, [np.zeros((units, len(heads))), np.zeros(units), np.zeros(units)]
+    for batch in batches(probes):
+        asked = _asked_of(batch)
+        layers = reduce_weights(module, [probe.ids for probe in batch], asked.of_layer)
+        heads = heads or [Head(kind, index, head) for kind, index, hits in layers for head in range(hits.shape[1])]
+        hits = np.concatenate([hits for *_, hits in layers], axis=1)
+        column = {name: number for number, name in enumerate(asked.names)}
+        for probe, of_probe in zip(batch, hits):
+            for name, (rows, even) in _row_counts(probe, heads[0].kind == "decoder").items():
+                all_hits, all_rows, all_even = sums.setdefault(
+                    name, [np.zeros((units, len(heads)), dtype=np.float32), np.zeros(units), np.zeros(units)]
                 )
-                hits[probe.unit] += np.concatenate([layer[name] for layer in found])
+                all_hits[probe.unit] += of_probe[:, column[name]]
                 all_rows[probe.unit] += rows
                 all_even[probe.unit] += even
-            done += len(probe.ids)
-            if progress is not None:
-                progress(done, total)
+        done += sum(len(probe.ids) for probe in batch)
+        if progress is not None:
+            progress(done, total)
     return heads, {name: Tally(*parts) for name, parts in sums.items()}
 
 
-def _batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
+def batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
     """Probes of one length together, so that none is padded."""
     by_length: dict[int, list[Probe]] = defaultdict(list)
     for probe in probes:
@@ -80,31 +83,85 @@ def _batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
         yield from (group[begin : begin + size] for begin in range(0, len(group), size))
 
 
-def _layer_hits(layer: LayerAttention, probe: Probe) -> dict[str, np.ndarray]:
-    """[heads] of each label, summed over the probe's rows."""
-    weights = layer.attention().weights
-    found = {
-        name: weights[:, target.queries, target.keys].sum(1, dtype=float) for name, target in probe.targets.items()
-    }
-    if REST in probe.targets:
-        rows = np.unique(probe.targets[REST].queries)
-        visible = visible_keys(weights.shape[-1], layer.kind == "decoder")[rows]
-        found[ENTROPY] = (entropy(weights[:, rows]) / np.log2(visible)).sum(1)
-    return found if probe.picks is None else found | _pick_hits(weights, probe.picks)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a batch of B probes of n tokens asks, as arrays that many heads' weights are multiplied with at once.
+
+    pairs [B, n · n, targets] marks the pairs (query, key) of each target, resting [B, n] the rows whose entropy counts.
+    The choices of each probe are padded to R rows and W words with zeros: reads [B, R, n] and words [B, W, n], which of
+    the words are candidates, correct and visible [B, R, W], and which label each row has, by_label [B, R, choices].
+    """
+
+    targets: tuple[str, ...]
+    choices: tuple[str, ...]
+    pairs: np.ndarray
+    resting: np.ndarray
+    reads: np.ndarray
+    words: np.ndarray
+    candidates: np.ndarray
+    correct: np.ndarray
+    visible: np.ndarray
+    by_label: np.ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.targets, ENTROPY, *self.choices, *map(weight_of, self.choices))
+
+    def of_layer(self, layer: LayerWeights) -> tuple[str, int, np.ndarray]:
+        """Its kind, its index, and its hits [B, heads, names]."""
+        return layer.kind, layer.index, self.hits(layer.weights, layer.kind == "decoder")
+
+    def hits(self, weights: np.ndarray, causal: bool) -> np.ndarray:
+        """weights [B, heads, n, n] to [B, heads, names], each summed over its rows."""
+        batch, n_heads, n, _ = weights.shape
+        found = [weights.reshape(batch, n_heads, n * n) @ self.pairs]
+        spread = np.zeros((batch, n_heads, 1))
+        if self.resting.any():
+            share = entropy(weights) / np.log2(np.maximum(visible_keys(n, causal), 2))  # a row of one key has none
+            spread = (share @ self.resting[:, :, None])[..., None, 0]
+        found.append(spread)
+        if self.choices:
+            found += self._choice_hits(weights)
+        return np.concatenate(found, axis=-1)
+
+    def _choice_hits(self, weights: np.ndarray) -> list[np.ndarray]:
+        """[B, heads, choices] each: right choices, and the right words' share of the weight on other words."""
+        given = self.reads[:, None] @ weights @ self.words[:, None].mT  # [B, heads, R, W]
+        chosen = np.where(self.candidates[:, None], given, -1).argmax(-1)
+        right = np.take_along_axis(self.correct[:, None], chosen[..., None], axis=-1)[..., 0]
+        others = (given * self.visible[:, None]).sum(-1)
+        correct = (given * self.correct[:, None]).sum(-1)
+        share = np.divide(correct, others, where=others > 0, out=np.zeros_like(others))
+        return [right @ self.by_label, share @ self.by_label]
 
 
-def _pick_hits(weights: np.ndarray, picks: Picks) -> dict[str, np.ndarray]:
-    """[heads] of each label's right choices, and of the right words' share of the weight on other words."""
-    given = picks.reads @ weights @ picks.words.T  # [heads, rows, words]
-    chosen = np.where(picks.candidates, given, -1).argmax(-1)
-    right = picks.correct[np.arange(len(picks.labels)), chosen]
-    others = (given * picks.visible).sum(-1)
-    share = np.divide((given * picks.correct).sum(-1), others, where=others > 0, out=np.zeros_like(others))
-    found = {}
-    for label in set(picks.labels):
-        rows = [row for row, name in enumerate(picks.labels) if name == label]
-        found[label], found[weight_of(label)] = right[:, rows].sum(1), share[:, rows].sum(1)
-    return found
+def _asked_of(batch: Sequence[Probe]) -> _Asked:
+    n = len(batch[0].ids)
+    targets = sorted({name for probe in batch for name in probe.targets})
+    choices = sorted({label for probe in batch if probe.picks is not None for label in probe.picks.labels})
+    n_rows = max((len(probe.picks.labels) for probe in batch if probe.picks is not None), default=0)
+    n_words = max((len(probe.picks.words) for probe in batch if probe.picks is not None), default=0)
+    pairs = np.zeros((len(batch), n * n, len(targets)), dtype=np.float32)
+    resting = np.zeros((len(batch), n), dtype=np.float32)
+    reads = np.zeros((len(batch), n_rows, n), dtype=np.float32)
+    words = np.zeros((len(batch), n_words, n), dtype=np.float32)
+    candidates, correct, visible = np.zeros((3, len(batch), n_rows, n_words), dtype=bool)
+    by_label = np.zeros((len(batch), n_rows, len(choices)), dtype=np.float32)
+    for number, probe in enumerate(batch):
+        for column, name in enumerate(targets):
+            if name in probe.targets:
+                pairs[number, probe.targets[name].queries * n + probe.targets[name].keys, column] = 1
+        if REST in probe.targets:
+            resting[number, probe.targets[REST].queries] = 1
+        picks = probe.picks
+        if picks is not None:
+            rows, some = len(picks.labels), len(picks.words)
+            reads[number, :rows], words[number, :some] = picks.reads, picks.words
+            candidates[number, :rows, :some] = picks.candidates
+            correct[number, :rows, :some] = picks.correct
+            visible[number, :rows, :some] = picks.visible
+            by_label[number, np.arange(rows), [choices.index(label) for label in picks.labels]] = 1
+    return _Asked(tuple(targets), tuple(choices), pairs, resting, reads, words, candidates, correct, visible, by_label)
 
 
 def _row_counts(probe: Probe, causal: bool) -> dict[str, tuple[int, float]]:

@@ -61,6 +61,11 @@ class Probe:
     targets: Mapping[str, Target] = field(default_factory=dict)
     picks: Picks | None = None
 
+    @property
+    def labels(self) -> set[str]:
+        """What is asked here."""
+        return {*self.targets, *(self.picks.labels if self.picks is not None else ())}
+
 
 def visible_keys(n: int, causal: bool) -> np.ndarray:
     """[n] how many keys each row sees."""

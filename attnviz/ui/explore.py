@@ -1,6 +1,7 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
+from attnviz.ui import cache, labels, pictures, readings, views, windows
 from attnviz.ui.address import View
-from attnviz.ui.downloads import take_away
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import say_not_there
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
@@ -32,9 +33,19 @@ class Place:
     key: int
 
     @property
+    def chosen(self) -> Head:
+        """The head."""
+        return Head(self.kind, self.layer, self.head)
+
+    @property
     def layers(self) -> tuple[LayerAttention, ...]:
         """Those of this kind."""
         return self.trace.of_kind(self.kind)
+
+    @property
+    def heads(self) -> list[tuple[int, int]]:
+        """Every layer and head of this kind."""
+        return [(layer.index, head) for layer in self.layers for head in range(layer.n_heads)]
 
     @property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -66,41 +77,44 @@ def place_in(trace: Trace) -> Place:
     there = head_in(trace, chosen.layer, chosen.head)
     kind, layer, head = there.kind, there.layer, there.head
     queries, keys = trace.sides(kind)
-    for name, count, shown in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
+    for name, count, instead in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
         position = getattr(chosen, name)
         if count <= position != getattr(View, name):
-            say_not_there(f"There is no {name} {position}, the text has {count} tokens: {shown} is shown.")
+            say_not_there(f"There is no {name} {position}, the text has {count} tokens: {instead} is shown.")
             choose(**{name: getattr(View, name)})
     choose(kind=kind, layer=layer, head=head)
-    query = min(chosen.query, len(queries) - 1)
-    key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
+    shown, _ = readings.aids_of(trace, kind, chosen).windows(trace, kind)
+    query = chosen.query if chosen.query < len(queries) else shown.stop - 1
+    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
     return Place(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Place) -> None:
-    """All heads as maps or by a measure; a click opens one."""
+def every_head(at: Place, study: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
     chosen = current()
     queries, keys = at.sides
-    measures = ["", *(name for name in MEASURES if name != "sink" or at.layers[0].sink is not None)]
+    measures = ["", *measures_of(at), *(["label"] if study is not None else [])]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
-              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(study)
+        return
     if not measure:
-        picture = figures.all_heads(
-            at.trace,
-            at.kind,
-            chosen=(at.layer, at.head),
-            theme=theme(),
-            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)),
-        )
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
+        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
+        taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)
     else:
-        found = cache.measure_of(at.trace, at.kind, measure, *((at.query, at.key) if measure == "weight" else (0, 0)))
+        cell = (at.query, at.key) if measure == "weight" else (0, 0)
+        found = cache.measure_of(at.trace, at.kind, measure, *cell)
         title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
-        picture = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
+        taken = partial(pictures.of_measure, at.trace, at.chosen, measure, cell, found, title)
     st.plotly_chart(
-        picture, key="all_heads", on_select=_open_clicked_head, selection_mode="points", theme=None,
+        figure, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
         config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
     )  # fmt: skip
     if measure:
@@ -122,22 +136,21 @@ def every_head(at: Place) -> None:
         st.caption(
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
+    take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
+
+
+def measures_of(at: Place) -> list[str]:
+    """The names of those of MEASURES that say something of these heads."""
+    return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
 
 
 def measured(at: Place) -> dict[str, float]:
-    """What the grid says of the chosen head, where it shows a measure and not a map; for a finding."""
+    """What the grid says of the chosen head, where it shows a measure of heads and not their maps; for a finding."""
     measure = current().measure
-    if measure in ("", "weight") or (measure == "sink" and at.layers[0].sink is None):
+    if measure == "weight" or measure not in measures_of(at):
         return {}
     number = cache.measure_of(at.trace, at.kind, measure, 0, 0)[at.layer, at.head]
-    return {f"{MEASURES[measure]}, of {Head(at.kind, at.layer, at.head)}": float(number)}
-
-
-def _open_clicked_head() -> None:
-    points = st.session_state.all_heads.selection.points
-    if points:
-        clicked_layer, clicked_head = points[0]["customdata"][:2]
-        choose(layer=int(clicked_layer), head=int(clicked_head))
+    return {f"{MEASURES[measure]}, of {at.chosen}": float(number)}
 
 
 def pick_head(at: Place) -> None:
@@ -156,13 +169,14 @@ def one_head(at: Place) -> tuple[Reading, str, Any]:
     """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, its title, and the row of
     buttons below it."""
     chosen = current()
-    weights = at.trace.weights(at.layer, at.head, at.kind)
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
         readings.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    windows.pick(at.trace, at.kind, at.layer, at.head)
     found = readings.read(at.trace, at.kind, at.layer, at.head, chosen)
 
     def choose_cell(row: int, column: int) -> None:
+        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
         clicked_query, clicked_key = found.tokens_at(row, column, weights)
         choose(query=clicked_query, key=clicked_key)
 
@@ -174,7 +188,8 @@ def one_head(at: Place) -> tuple[Reading, str, Any]:
     views.show(found, cell, title, choose_cell, glue)
     beside = st.container(horizontal=True)
     with beside:
-        take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
+        taken = partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue)
+        take_away("head", name_of(at.trace.model, title), taken)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
@@ -184,8 +199,20 @@ def one_head(at: Place) -> tuple[Reading, str, Any]:
 
 def one_number(at: Place) -> None:
     """Where the weight of the chosen cell comes from."""
-    queries, keys = at.sides
     st.subheader("One number's story")
+    pick_cell(at)
+    queries, keys = at.sides
+    windows.offer(at.trace, at.kind, at.query, at.key)
+    layer = at.layers[at.layer]
+    q, k, v = layer.vectors(at.head)
+    row = None if q is None else q[at.query : at.query + 1]
+    stages = layer.attention(at.head, np.array([at.query]))
+    tell(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
+
+
+def pick_cell(at: Place) -> None:
+    """The token that attends, and the one that is attended to."""
+    queries, keys = at.sides
     pick_query, pick_key, _ = st.columns([1, 1, 2])
     with pick_query:
         chosen_by(
@@ -198,5 +225,3 @@ def one_number(at: Place) -> None:
         )
     with pick_key:
         chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
-    layer = at.layers[at.layer]
-    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)

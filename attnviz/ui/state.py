@@ -1,7 +1,7 @@
 """The view of this session: read from the address, changed by choices, written back after each run."""
 
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,3 +90,15 @@ def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -
             choose(**{field: st.session_state[key]})
 
     return widget(label, key=key, on_change=changed, **options)
+
+
+def open_clicked(chart: str) -> Callable[[], None]:
+    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
+
+    def clicked() -> None:
+        points = st.session_state[chart].selection.points
+        if points:
+            clicked_layer, clicked_head = points[0]["customdata"][:2]
+            choose(layer=int(clicked_layer), head=int(clicked_head))
+
+    return clicked

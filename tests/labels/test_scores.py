@@ -5,6 +5,7 @@ from math import exp
 import numpy as np
 import pytest
 
+from attnviz.capture.weights import LayerWeights
 from attnviz.labels.material import Frame, control_of
 from attnviz.labels.scores import Tally, tallies, weight_of
 from attnviz.labels.targets import (
@@ -19,7 +20,6 @@ from attnviz.labels.targets import (
     word_picks,
 )
 from attnviz.probes import repeats
-from attnviz.traces import LayerAttention
 
 from .planted import (
     BERT_HEADS,
@@ -77,7 +77,7 @@ def test_previous_and_current_token(gpt2):
 def test_rest_and_entropy(gpt2):
     assert gpt2["rest"][0, 2] == pytest.approx(average(exp(G) / (exp(G) + i) for i in range(1, N)), abs=1e-6)
     assert gpt2["rest"][0, 3] == pytest.approx(average(1 / (i + 1) for i in range(1, N)), abs=1e-6)
-    assert gpt2["entropy"][2] == pytest.approx(1, abs=1e-12)
+    assert gpt2["entropy"][2] == pytest.approx(1, abs=1e-6)
     assert gpt2["entropy"][0, 0] < 1e-6
 
 
@@ -172,12 +172,6 @@ def test_targets_by_hand():
     assert inner.n_rows() == 3
 
 
-def made_up(weights: np.ndarray, kind: str) -> LayerAttention:
-    """A layer whose softmax gives `weights` [heads, n, n]."""
-    with np.errstate(divide="ignore"):
-        return LayerAttention(kind, 0, None, None, np.zeros((*weights.shape[:2], 1)), 1.0, scores=np.log(weights))
-
-
 def test_choices_by_hand(monkeypatch):
     """Words a, b (two tokens), c behind a start token; b asks, c asks; every weight is written down."""
     weights = np.array(
@@ -198,8 +192,8 @@ def test_choices_by_hand(monkeypatch):
         (False, {"x": 1, "y": 1, "z": 0}, {"x": 1 + 0.2 / 0.5, "y": 0.3 / 0.5, "z": 0}),
     ):
         probe = Probe(0, (0, 1, 2, 3, 4), {}, word_picks(words, questions, 5, causal))
-        layer = made_up(weights, "decoder" if causal else "encoder")
-        monkeypatch.setattr("attnviz.labels.scores.capture_ids", lambda module, rows, layer=layer: [(layer,)])
+        layer = LayerWeights("decoder" if causal else "encoder", 0, weights[None], weights[None])
+        monkeypatch.setattr("attnviz.labels.scores.reduce_weights", lambda module, rows, do, layer=layer: [do(layer)])
         _, found = tallies(None, [probe])
         assert {name: tally.hits.item() for name, tally in found.items() if not name.startswith("weight of")} == hits
         for name, share in shares.items():
@@ -211,7 +205,8 @@ def test_progress_counts_tokens_and_can_end_the_work():
     seen = []
     probes = probes_in(CAUSAL)
     tallies(planted_gpt2(), probes, lambda done, total: seen.append((done, total)))
-    assert seen[-1][0] == seen[-1][1] == sum(len(probe.ids) for probe in probes) and len(seen) == len(probes)
+    assert seen[-1][0] == seen[-1][1] == sum(len(probe.ids) for probe in probes)
+    assert len(seen) > 1 and seen == sorted(seen)
 
     def stop(done, total):
         raise InterruptedError
