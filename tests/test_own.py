@@ -231,7 +231,7 @@ def test_value_weighted_is_refused_with_a_sentence():
 
 def test_the_page_invites_and_opens_a_file():
     app = open_app("own_tensors.py")
-    assert not app.exception and "np.savez" in " ".join(box.value for box in app.markdown)
+    assert not app.exception and "np.savez" in app.code[0].value
     app.file_uploader[0].upload("mine.npz", with_tokens(weights=WEIGHTS), "application/octet-stream").run()
     assert not app.exception and not app.error
     assert any(NOT_RECOMPUTED.replace(":", "") in box.value.replace("\\", "").replace(":", "") for box in app.markdown)

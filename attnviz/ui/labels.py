@@ -17,7 +17,7 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers
 from attnviz.ui.address import CONFIDENCES
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current, open_clicked
+from attnviz.ui.state import PageEnds, choose, chosen_by, current, open_clicked
 from attnviz.ui.theme import theme
 
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
@@ -33,13 +33,13 @@ def study_here() -> tuple[ModelEntry, Any]:
         found = cache.kept_study(entry.name, entry.revision)
     except AttnvizError as error:
         show_error(error)
-        st.stop()
+        raise PageEnds from None
     if found is None:
         try:
             _offer(entry)
         except AttnvizError as error:
             st.info(plain(error), icon=":material/label_off:")
-        st.stop()
+        raise PageEnds
     return entry, found
 
 
