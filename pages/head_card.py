@@ -11,6 +11,7 @@ from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, labels, pickers, views
+from attnviz.ui.certificates import badge
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, current, on_screen, view
 from attnviz.ui.theme import theme
@@ -97,7 +98,9 @@ try:
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
             f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f})."
         )
+    certificate_line = st.empty()
     show(trace, at, cell if target is not None else (0, 0), f"{at} on a probe")
+    badge(certificate_line, cache.certificate_of(trace), at)
     if typed(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)

@@ -79,7 +79,8 @@ def label_mosaic(
     across.
 
     Filled is high confidence, framed medium, dotted low; a head without a label stays plain, and a small number counts
-    further labels where there is room. Each head has a marker whose customdata is [layer, head], so that a click can be told apart.
+    further labels where there is room. Each head has a marker whose customdata is [layer, head], so that a click can be
+    told apart.
     """
     colours = THEMES[theme]
     n_layers, n_heads = 1 + max(layer for layer, _ in found), 1 + max(head for _, head in found)
