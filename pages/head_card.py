@@ -40,7 +40,6 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
 view()
 on_screen("kind", "query", "key")
 entry, study = labels.study_here()
-name = plain(entry.name.rstrip("/").split("/")[-1])
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(study)
@@ -48,7 +47,7 @@ at = study.heads[number]
 found = labels.telling(study.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
-heading.markdown(f"a head of **{name}**")
+heading.markdown(f"a head of **{plain(labels.short(entry))}**")
 labels.badges(found)
 
 left, right = st.columns(2, gap="large")
