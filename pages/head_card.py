@@ -106,7 +106,7 @@ try:
     if trigger is not None:
         text, weight = trigger
         st.caption(f"{weight:.2f} of its weight is on the targets in: {plain(text)}")
-        if st.button("Open a sentence that triggers it", icon=":material/grid_view:", key="open_trigger"):
+        if st.button("Open a text that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
     st.subheader("In your sentence")

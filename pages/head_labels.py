@@ -38,7 +38,7 @@ n_labelled = sum(bool(found) for found in study.found)
 tokens = sum(family["tokens"] for family in study.probes["families"])
 st.markdown(
     f"{len(study.heads)} heads of **{plain(labels.short(entry))}**, asked for {len(study.scores)} labels on {tokens:,} "
-    f"tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none, which is an answer too."
+    f"tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer too."
 )
 
 left, right = st.columns(2, gap="large")

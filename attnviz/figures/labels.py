@@ -254,12 +254,11 @@ def _line(x: float, dash: str, colour: str) -> dict:
 
 
 def _named(lines: Sequence[tuple[float, str, str]]) -> list[dict]:
-    """Names above vertical lines, written away from each other."""
-    middle = sum(x for x, *_ in lines) / len(lines)
+    """Names above vertical lines, one line of text each, written towards the middle."""
     return [
-        {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left" if x >= middle else "right",
-         "text": text, "showarrow": False, "font": {"size": 12, "color": colour}}
-        for x, text, colour in lines
+        {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 14 * row, "text": text, "showarrow": False,
+         "xanchor": "left" if x < 0.5 else "right", "font": {"size": 12, "color": colour}}
+        for row, (x, text, colour) in enumerate(lines)
     ]  # fmt: skip
 
 

@@ -300,8 +300,9 @@ def effects_together(study: Any) -> None:
     st.subheader("All heads of a label removed together")
     st.dataframe(
         [
-            {"label": spelt(label), "heads": " ".join(one["heads"]), "metric": one["metric"]}
+            {"label": spelt(label), "heads": " ".join(one["heads"])}
             | {EFFECT_COLUMNS[key]: one[key] for key in EFFECT_COLUMNS}
+            | {"metric": one["metric"]}
             for label, one in together.items()
         ],
         hide_index=True,
