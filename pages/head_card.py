@@ -68,6 +68,9 @@ with right:
         f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
         + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
     )
+    copying = labels.copying_in_words(study, number)
+    if copying is not None and label in ("induction", "copy_suppression"):
+        st.caption(plain(copying))
     for row in found:
         if row["label"] == label:
             for sentence in labels.effects_in_words(study, label, row):

@@ -27,6 +27,7 @@ CRITERIA = {
     "local": Criterion(0.5, 3, 0.1, "most of the weight; 3 times what falls there anyway: Pande et al. 2021"),
     "duplicate_token": Criterion(0.4, 3, 0.1, "0.4 parts the two clear heads of GPT-2 small from the rest"),
     "induction": Criterion(0.4, 3, 0.1, "0.4: ARENA's threshold"),
+    "copy_suppression": Criterion(0.4, 3, 0.1, "looks as induction does; what it does with what it finds is the rest"),
     "same_word": Criterion(0.4, 3, 0.1, "as for the previous token; the control is what undoes most of them"),
     "punctuation": Criterion(0.6, 3, 0.1, "0.6: Clark et al. 2019, for special tokens"),
     "rare_word": Criterion(0.0, 2, 0.1, "ten points: Voita et al. 2019", above_control=True),

@@ -27,6 +27,7 @@ from .study import LabelScores, Study, study
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
 SHIPPED = BUNDLED / "labels"
+OF_HEADS = ("rest", "entropy", "copies")
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -78,7 +79,7 @@ def keep(found: Study, place: Path) -> None:
     arrays = {
         name: np.stack([nothing if getattr(one, name) is None else getattr(one, name) for one in scores])
         for name in ARRAYS
-    } | {"rest": found.rest, "entropy": found.entropy}
+    } | {name: getattr(found, name) for name in OF_HEADS}
     said = {
         "probes": found.probes,
         "heads": [(head.kind, head.layer, head.head) for head in found.heads],
@@ -104,7 +105,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
     """The study kept there, under the model's present name; None where there is none, or a damaged one."""
     try:
         with np.load(place, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy")}
+            arrays = {name: file[name] for name in (*ARRAYS, *OF_HEADS)}
             said = json.loads(file["said"].tobytes())
         scores = {}
         for number, (label, (n, units)) in enumerate(zip(said["labels"], said["counts"], strict=True)):
@@ -116,8 +117,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
             revision=model.revision,
             probes=said["probes"],
             heads=tuple(Head(*address) for address in said["heads"]),
-            rest=arrays["rest"],
-            entropy=arrays["entropy"],
+            **{name: arrays[name] for name in OF_HEADS},
             scores=scores,
             found=said["found"],
             examples=[tuple(ids) for ids in said["examples"]],

@@ -96,8 +96,17 @@ EXPLAINED = {
         "mean over rows i of the second copy of the sum of A[i, j] for j ≤ i with token j − 1 the same as token i",
         REPEATS,
         "The same pairs of places where the second copy is other tokens.",
-        "Whether the head copies what it finds or suppresses it (McDougall et al. 2023): weights look the same.",
+        "What the head does with what it finds, where the model has no head that predicts tokens.",
         "Olsson et al. 2022, prefix matching",
+    ),
+    "copy_suppression": Explained(
+        "What induction looks for, in heads whose output lowers its logit: weights look the same.",
+        "as induction, and the head's direct effect on the logit of what it looks for, less that on the text's tokens, "
+        "is below 0 with its interval",
+        REPEATS,
+        "As for induction.",
+        "What the head does through later layers: only the direct path to the logits is followed.",
+        "McDougall et al. 2023",
     ),
     "same_word": Explained(
         "Earlier pieces of the query's own word.",
@@ -206,10 +215,10 @@ def picture(kind: str) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
-    if kind in ("duplicate_token", "induction"):
+    if kind in ("duplicate_token", "induction", "copy_suppression"):
         tokens = tuple("A B C D A B C D".split())
         ids = [ord(token) for token in tokens]
-        find = {"duplicate_token": duplicates, "induction": after_duplicates}[kind]
+        find = duplicates if kind == "duplicate_token" else after_duplicates
         return tokens, find(ids, range(4, 8), range(8))
     if kind == "same_word":
         return tuple("un break able cup s f all".split()), earlier_pieces([0, 0, 0, 1, 1, 2, 2])[0]

@@ -18,7 +18,8 @@ from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION
 from attnviz.traces import Head
 
-from .baselines import best_rules, rule_hits, score
+from .baselines import Rule, best_rules, rule_hits, score
+from .copying import by_sign
 from .corpora import Corpus, read, spread
 from .labels import COLUMNS, SEED, Measured, measured, verdicts
 from .material import first_family, frame_of, gold_probes, second_family
@@ -57,9 +58,11 @@ class Study:
     """All that the probes say of a model's heads, in the order of `heads`.
 
     `rest` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of the entropy
-    that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
-    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `effects` is None until
-    `effects.with_effects` has removed heads, and filled the effects in `found`.
+    that uniform weights would have. `copies` [heads, 3], for heads that look where induction looks: by how many nats
+    the head's output raises the logit of what it looks for, and the 95 % interval of that; NaN for others. `scores`
+    holds every label that was measured, `found` each head's verdicts (as in `labels.verdicts`), and `examples` the
+    token ids of the sequences that the scores refer to. `effects` is None until `effects.with_effects` has removed
+    heads, and filled the effects in `found`.
     """
 
     model: str
@@ -68,6 +71,7 @@ class Study:
     heads: tuple[Head, ...]
     rest: np.ndarray
     entropy: np.ndarray
+    copies: np.ndarray
     scores: dict[str, LabelScores]
     found: list[list[dict[str, Any]]]
     examples: list[tuple[int, ...]]
@@ -90,6 +94,15 @@ class Study:
         return said | {"effects": self.effects} if measured else said
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Both families of probes, the rules that choices are held against in each, and what is said of the corpus."""
+
+    families: tuple[list[Probe], list[Probe]]
+    rules: tuple[dict[str, Rule], dict[str, Rule]]
+    corpus: dict[str, Any] | None
+
+
 def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
     """Every head on both families of probes.
 
@@ -99,9 +112,9 @@ def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress |
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
-    causal = looks_back(model)
+    asked = ask(model, corpus)
     with model.lock:
-        return _study(model, causal, corpus, progress)
+        return answer(model, asked, progress)
 
 
 def looks_back(model: LoadedModel) -> bool:
@@ -140,35 +153,50 @@ def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*address, *COLUMNS])
 
 
-def _study(model: LoadedModel, causal: bool, corpus: Corpus | None, progress: Progress | None) -> Study:
+def ask(model: LoadedModel, corpus: Corpus | None = None) -> Asked:
+    """What a model of this kind, with this tokenizer, is asked; its weights do not matter. Raises AttnvizError as
+    `looks_back`."""
     tokenizer = model.tokenizer
-    frame = frame_of(tokenizer, causal, model.limit)
+    frame = frame_of(tokenizer, looks_back(model), model.limit)
     texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
     asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
-    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)
-    rules = [best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spared)) for spared in ((), spare)]
-    total = sum(len(probe.ids) for probes in families for probe in probes)
+    own = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1))
+    other = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spare)) if spare else own
+    return Asked(
+        families=(first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)),
+        rules=(own, other),
+        corpus=None if corpus is None else corpus.described | {"rules": other},
+    )
+
+
+def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -> Study:
+    """What a model's heads do with what is asked."""
+    total = sum(len(probe.ids) for probes in asked.families for probe in probes)
     heads: list[Head] = []
     sums: list[dict[str, Tally]] = []
-    for probes in families:
-        before = sum(len(probe.ids) for probe in families[0]) if sums else 0
+    for probes in asked.families:
+        before = sum(len(probe.ids) for probe in asked.families[0]) if sums else 0
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
-        heads, found = tallies(model.module, probes, counted)
-        sums.append(found)
-    controls = (rule_hits(probes, chosen) for probes, chosen in zip(families, rules))
-    first, second = (measured(found, control) for found, control in zip(sums, controls))
+        heads, summed = tallies(model.module, probes, counted)
+        sums.append(summed)
+    controls = (rule_hits(probes, chosen) for probes, chosen in zip(asked.families, asked.rules))
+    first, second = (measured(summed, control) for summed, control in zip(sums, controls))
     examples: dict[tuple[int, ...], int] = {}
+    scores = _scores(first, second, asked.families[0], examples)
+    found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, asked.families)
+    if not np.isnan(copies).all():
+        scores["copy_suppression"] = scores["induction"]  # the weights are the same
     return Study(
         model=model.name,
         revision=model.revision,
-        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in families],
-                "labels": sorted(first), "rules": rules[0],
-                "corpus": None if corpus is None else corpus.described | {"rules": rules[1]}},
+        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in asked.families],
+                "labels": sorted(scores), "rules": asked.rules[0], "corpus": asked.corpus},
         heads=tuple(heads),
         rest=score(sums[0][REST]),
         entropy=score(sums[0][ENTROPY]),
-        scores=_scores(first, second, families[0], examples),
-        found=verdicts(first, second, len(heads)),
+        copies=copies,
+        scores=scores,
+        found=found,
         examples=list(examples),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Labels on screen: the study of the chosen model, or an offer to make one, and what it says of a head."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -230,8 +231,10 @@ def evidence(study: Any, number: int, label: str) -> Evidence:
 
 
 def closest(study: Any, number: int) -> list[Evidence]:
-    """The labels that a head has, and those that it comes closest to."""
-    every = [evidence(study, number, label) for label in study.scores]
+    """The labels that a head has, and those that it comes closest to; of two with the same scores, one."""
+    has = [row["label"] for row in study.found[number]]
+    twin = "induction" if "copy_suppression" in has else "copy_suppression"
+    every = [evidence(study, number, label) for label in study.scores if label != twin]
     every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
     return every[:MOST_ROWS]
 
@@ -260,6 +263,17 @@ def line(study: Any, at: Head) -> None:
         else:
             badges(study.found[study.heads.index(at)])
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
+
+
+def copying_in_words(study: Any, number: int) -> str | None:
+    """Whether a head that looks for what came next raises or lowers its logit; None where that is not known."""
+    raised, low, high = study.copies[number]
+    if math.isnan(raised):
+        return None
+    return (
+        f"Its output changes the logit of what it looks for by {raised:+.2f} nats (95 % interval {low:+.2f} to "
+        f"{high:+.2f}), on the direct path."
+    )
 
 
 def short_effect(effect: Mapping[str, Any] | None) -> str:

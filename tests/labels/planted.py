@@ -231,6 +231,31 @@ def planted_language_model(heads=GPT2_HEADS, gain: float = 0.6) -> transformers.
     return model
 
 
+COPIES, SUPPRESSES = (1, 0), (1, 1)  # layer and head
+OUT = 2 * CODES  # where what is written for the unembedding begins
+
+
+def planted_lm(copying: float = 1.0, suppressing: float = -0.25) -> transformers.GPT2LMHeadModel:
+    """GPT-2's type with two induction heads alike, whose values write the token's code into the unembedding, times
+    these factors; nothing else does."""
+    looks = GPT2_HEADS[0], [(induction(), set()), (induction(), set()), *GPT2_HEADS[1][2:]]
+    inner = planted_gpt2([*looks])
+    config = transformers.GPT2Config(**inner.config.to_dict() | {"tie_word_embeddings": False})
+    model = transformers.GPT2LMHeadModel(config).double().eval().requires_grad_(False)
+    model.transformer.load_state_dict(inner.state_dict())
+    attention = model.transformer.h[1].attn
+    for (_, head), factor in ((COPIES, copying), (SUPPRESSES, suppressing)):
+        for token in range(VOCABULARY):
+            slot = head * WIDTH + token
+            attention.c_attn.weight[TOKEN + token, 2 * D_MODEL + slot] = factor
+            attention.c_proj.weight[slot, OUT + token] = 1
+            attention.c_proj.weight[slot, OUT + VOCABULARY + token] = -1
+    model.lm_head.weight.zero_()
+    for token in range(VOCABULARY):
+        model.lm_head.weight[token, OUT + token], model.lm_head.weight[token, OUT + VOCABULARY + token] = 1, -1
+    return model
+
+
 def planted_bert(heads=BERT_HEADS) -> transformers.BertModel:
     """An encoder in double precision; its heads write nothing."""
     config = transformers.BertConfig(

@@ -39,8 +39,8 @@ def made_up(again: bool = True) -> Study:
     )  # fmt: skip
     row = dict(zip(COLUMNS, ("induction", 0.5, 0.1, 0.4, 0.6, 200, 1e-5, "high", None)))
     heads = (Head("decoder", 0, 0), Head("decoder", 0, 1))
-    return Study("tiny-gpt", "bundled", {"seed": 1}, heads, share, share, {"induction": scores}, [[row], []],
-                 [(1, 2, 3), (4,)])  # fmt: skip
+    return Study("tiny-gpt", "bundled", {"seed": 1}, heads, share, share, np.zeros((2, 3)),
+                 {"induction": scores}, [[row], []], [(1, 2, 3), (4,)])  # fmt: skip
 
 
 def plain(found: Study) -> dict:
