@@ -89,7 +89,7 @@ def test_effects_are_measured_when_asked_for_and_told_with_what_they_are_held_ag
     assert not app.exception and set(app.dataframe[0].value["effect"]) == {"0.50 → 1.25"}
     assert "It claims nothing" in written(app).replace("\\", "")
     app = open_labels("head_card.py", layer="1", head="1")
-    assert "0.500 with all heads; 1.250 with the mean" in written(app).replace("\\", "")
+    assert "0.50 with all heads; 1.25 with the mean" in written(app).replace("\\", "")
 
 
 def test_filters_are_in_the_address_and_count():
