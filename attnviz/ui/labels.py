@@ -24,6 +24,13 @@ from attnviz.ui.theme import theme
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
 ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
          "low": ":material/radio_button_unchecked:"}  # fmt: skip
+EFFECT_COLUMNS = {
+    "base": "intact",
+    "mean": "by means",
+    "resample": "by resamples",
+    "random_low": "random heads, lowest",
+    "random_high": "random heads, highest",
+}
 MOST_ROWS = 8  # labels in one head's figure
 
 
