@@ -8,7 +8,6 @@ Every other sentence of a file chooses (the rule to beat, and one of the two hea
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -188,28 +187,27 @@ def _rule(rule: Rule) -> str:
     return rule if isinstance(rule, str) else f"{rule:+d}"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.syntax_and_coreference", description=__doc__)
     parser.add_argument("models", metavar="MODEL", nargs="*", default=MODELS)
     parser.add_argument("--trees", type=Path, default=TREES, help="a CoNLL-U file")
     parser.add_argument("--pronouns", type=Path, default=PRONOUNS, help="GAP, or CoNLL coreference")
     parser.add_argument("--sample", type=int, help="use this many texts of each file")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     files = [path for path in (chosen.trees, chosen.pronouns) if path.is_file() or _skipped(path, "no such file")]
     if not files:
         return 2
     corpora = [read(path) for path in files]
     for name in chosen.models:
-        if name == MODELS[0] and importlib.util.find_spec(name.replace("-", "_")) is None:
-            _skipped(name, "the package is not installed")
-            continue
         try:
             model = load_model(name)
+            print(f"labelling {model.name} on generated sentences …", file=sys.stderr, flush=True)
             done = study(model)
         except AttnvizError as error:
             _skipped(name, error)
             continue
         for corpus in corpora:
+            print(f"reading {corpus.name} with {model.name} …", file=sys.stderr, flush=True)
             print(table(evaluate(model, done, corpus, chosen.sample)), end="\n\n", flush=True)
     return 0
 

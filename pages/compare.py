@@ -8,10 +8,11 @@ import streamlit as st
 from attnviz import figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
+from attnviz.findings import numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, pictures
+from attnviz.ui import cache, findings, pictures
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
@@ -21,6 +22,7 @@ from attnviz.ui.theme import theme
 chosen = view()
 st.title("Compare")
 st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+finding = findings.show("compare")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
@@ -65,7 +67,8 @@ try:
     sides = [side(left, "A", "", None)]
     sides.append(side(middle, "B", "_b", sides[0][0]))
     readings = [in_words(one_head(trace, *vars(head).values()), trace, head.kind) for trace, head in sides]
-    for place, letter, (_, head), reading in zip((left, middle), "AB", sides, readings):
+    below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
+    for place, letter, (_, head), reading in zip(below, "AB", sides, readings):
         draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
     change = difference(*readings)
     largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
@@ -79,19 +82,23 @@ try:
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
                 help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
             )
-        draw(right, change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
-        right.caption("Blue: B looks there more. Orange: A does.")
+        draw(below[2], change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
+        below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
-            right.caption(note)
-    with right:
+            below[2].caption(note)
+    numbers = numbers_of(change)
+    findings.judge(finding, numbers, sides[0][0].revision)
+    with below[2].container(horizontal=True, vertical_alignment="center"):
         take_away(
             "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
             partial(pictures.of_comparison, sides, readings, change, largest),
         )  # fmt: skip
-    for place, (trace, head) in zip((left, middle), sides):
+        title = f"{sides[1][1]} − {sides[0][1]}"
+        findings.keep("compare", title, sides[0][0], numbers, partial(pictures.certificate, *sides[0]))
+    for place, (trace, head) in zip(below, sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)
-        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is middle}"):
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is below[1]}"):
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head)
             st.switch_page("pages/heads.py")
 except AttnvizError as error:

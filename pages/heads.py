@@ -5,7 +5,9 @@ from functools import partial
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.ui import explore, long_runs, pickers, pictures, readings, views
+from attnviz.findings import numbers_of
+from attnviz.traces import Head
+from attnviz.ui import cache, explore, findings, labels, long_runs, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
@@ -17,8 +19,10 @@ OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores bef
              "rollout": "rollout", "flow": "flow"}  # fmt: skip
 
 chosen = view()
+finding = findings.show("heads")
 trace = pickers.current_trace()
 at = explore.place_in(trace)
+study = cache.kept_study(trace.model, trace.revision)
 
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
 if trace.decoder_tokens is not None:
@@ -30,12 +34,14 @@ with st.sidebar:
 
 left, right = st.columns(2, gap="large")
 with left:
-    explore.every_head(at)
+    explore.every_head(at, study)
 with right:
     explore.pick_head(at)
+    labels.line(study, Head(at.kind, at.layer, at.head))
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
     found, title = explore.one_head(at)
+findings.judge(finding, numbers_of(found, found.cell_of(at.query, at.key)), trace.revision)
 
 explore.one_number(at)
 
@@ -53,14 +59,13 @@ if chosen.beyond:
         try:
             with st.spinner("Following the layers…"):
                 beside = readings.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
-            otherwise = f"{at.chosen}, {OTHERWISE[chosen.beyond]}"
+            otherwise = OTHERWISE[chosen.beyond].capitalize()
             views.heatmap(beside, None, otherwise, "beside", says=pictures.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
-            take_away(
-                "beside", name_of(trace.model, at.chosen, chosen.beyond),
-                partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, otherwise),
-            )  # fmt: skip
+            taken_as = f"{at.chosen}: {OTHERWISE[chosen.beyond]}"
+            taken = partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, taken_as)
+            take_away("beside", name_of(trace.model, at.chosen, chosen.beyond), taken)
         except AttnvizError as error:
             show_error(error)
 

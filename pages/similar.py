@@ -7,11 +7,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.components import copy_link
 from attnviz.reading import MEASURES, ranked
 from attnviz.ui import cache, explore, pickers, pictures
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, open_clicked, view
 from attnviz.ui.theme import theme
 
 NEAREST, FARTHEST, DRAWN = 6, 2, 4
@@ -44,17 +45,19 @@ with left:
             at.heads, points, tuple(names[axis] for axis in axes),
             chosen=(at.layer, at.head), theme=theme(),
         ),
-        key="plane", on_select=explore.open_clicked("plane"), selection_mode="points", theme=None,
+        key="plane", on_select=open_clicked("plane"), selection_mode="points", theme=None,
         config={"displayModeBar": False},
         alt=f"{len(at.heads)} heads by {names[axes[0]]}, from {np.nanmin(points[:, 0]):.3f} to "
         f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
     )  # fmt: skip
-    take_away(
-        "plane", name_of(trace.model, *axes),
-        partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes), (at.query, at.key),
-                at.heads, points),
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "plane", name_of(trace.model, *axes),
+            partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
+                    (at.query, at.key), at.heads, points),
+        )  # fmt: skip
+        copy_link("copy_link")
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
@@ -66,7 +69,7 @@ with left:
             drawn, maps[[at.heads.index(place) for place in drawn]],
             title=f"{this}, its nearest, the farthest", theme=theme(),
         ),
-        key="in_a_row", on_select=explore.open_clicked("in_a_row"), selection_mode="points", theme=None,
+        key="in_a_row", on_select=open_clicked("in_a_row"), selection_mode="points", theme=None,
         config={"displayModeBar": False},
         alt=f"The maps of {', '.join(f'L{layer}.H{head}' for layer, head in drawn)} on your sentence, small.",
     )  # fmt: skip

@@ -198,7 +198,7 @@ assert "matplotlib" not in sys.modules
 def pdf_texts(file: bytes) -> list[str]:
     """The texts of a PDF whose character codes are Unicode, two bytes each, as matplotlib writes Type 42 fonts."""
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", file, re.S)
-    drawn = [zlib.decompress(stream) for stream in streams if stream.startswith(b"x")]
+    drawn = [zlib.decompressobj().decompress(stream) for stream in streams if stream.startswith(b"x")]
     blocks = [block for stream in drawn for block in re.findall(rb"BT\n(.*?)\nET", stream, re.S)]
     return [_unescaped(b"".join(re.findall(rb"\(((?:\\.|[^\\)])*)\)", block, re.S))) for block in blocks]
 

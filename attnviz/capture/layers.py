@@ -39,12 +39,14 @@ _changes: ContextVar[tuple[tuple[Any, Change], ...]] = ContextVar("attnviz_chang
 @dataclass(frozen=True, eq=False)
 class Pass:
     """One forward pass: its route, "interface" or "fallback", what the module gave, what was kept of each attention in
-    the order in which they ran, and the weights that the output of each met next."""
+    the order in which they ran, the weights that the output of each met next, and the numbers of those that were then
+    added to the residual stream as they were."""
 
     route: str
     result: Any
     kept: list[Any]
     projections: list[list[torch.Tensor]]
+    added: set[int]
 
 
 def capture_batch(
@@ -230,7 +232,7 @@ class _Attentions:
         """Raises Uncapturable where no attention ran."""
         if not self.kept:
             raise Uncapturable("It never calls softmax over keys: it has no attention, or computes it in another way.")
-        return Pass(route, result, self.kept, tap.projections)
+        return Pass(route, result, self.kept, tap.projections, tap.added)
 
 
 def check_finite(module: Any, call: AttentionCall) -> None:

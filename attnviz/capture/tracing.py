@@ -11,7 +11,7 @@ from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import Progress, capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
-from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids, with_written
+from attnviz.models.text import TokenizedText, check_text, read_ids, tokenize, tokens_of_ids, with_written
 from attnviz.traces import LayerAttention, Trace
 
 
@@ -94,6 +94,37 @@ def trace(
                 "Pick another model."
             )
     return traced
+
+
+def trace_ids(model: LoadedModel, ids: Sequence[int]) -> Trace:
+    """One forward pass over token ids, special ones among them, for a model with one text: a probe, as it was shown.
+
+    Raises AttnvizError for a model that cannot be traced.
+    """
+    start = time.perf_counter()
+    with model.lock:
+        text, read = read_ids(model.tokenizer, ids)
+        try:
+            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, read.inputs))
+        except Uncapturable as reason:
+            raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
+    return Trace(
+        model=model.name,
+        revision=model.revision,
+        architecture=model.architecture,
+        text=text,
+        text_pair=None,
+        tokens=read.tokens,
+        pieces=read.pieces,
+        token_ids=tuple(ids),
+        offsets=read.offsets,
+        words=read.words,
+        segments=read.segments,
+        layers=layers,
+        seconds=time.perf_counter() - start,
+        inputs=read.inputs,
+        route=route,
+    )
 
 
 def read_text(

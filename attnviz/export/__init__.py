@@ -2,7 +2,7 @@
 
 from attnviz.export import snippet
 from attnviz.export.files import ENDINGS, made
-from attnviz.export.pictures import Drawing, Picture, Provenance
+from attnviz.export.pictures import Drawing, Picture, Provenance, versions
 from attnviz.export.traces import FORMATS, as_json, write
 
-__all__ = ["ENDINGS", "FORMATS", "Drawing", "Picture", "Provenance", "as_json", "made", "snippet", "write"]
+__all__ = ["ENDINGS", "FORMATS", "Drawing", "Picture", "Provenance", "as_json", "made", "snippet", "versions", "write"]

@@ -14,6 +14,7 @@ from attnviz.figures.heads import (
     thumbnails,
     weight_map,
 )
+from attnviz.figures.labels import head_evidence, label_mosaic, scores_over_heads
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
 from attnviz.figures.overview import overview
@@ -32,7 +33,9 @@ __all__ = [
     "errors_by_route",
     "fitting",
     "grid_of_heads",
+    "head_evidence",
     "heatmap",
+    "label_mosaic",
     "learning_curves",
     "maps_in_a_row",
     "matrix",
@@ -48,6 +51,7 @@ __all__ = [
     "queries_and_keys",
     "row_of_every_head",
     "rows_beside",
+    "scores_over_heads",
     "shares",
     "signed_matrix",
     "small_map",

@@ -98,7 +98,7 @@ def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int, texts: Se
     of the first, those with references of the second."""
     trees = [text for text in texts if text.dependencies] or dependency_sentences(N_SENTENCES, split=split, seed=seed)
     stories = [text for text in texts if text.references]
-    pronouns = stories or pronoun_sentences(N_PRONOUNS, split=split, seed=seed)
+    pronouns = stories or pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test")
     return [*tree_probes(tokenizer, frame, trees), *pronoun_probes(tokenizer, frame, pronouns)]
 
 

@@ -1,11 +1,13 @@
-"""Generated sentences and sequences with known answers: pronouns, dependencies, repeats.
+"""Generated sentences and sequences with known answers: pronouns, agreement, dependencies, repeats.
 
 Every generator takes a split and a seed and gives the same for the same arguments. Templates, and pairings of a noun
-or name with a verb, belong to one split each. `VERSION` grows when what a generator gives for its arguments changes.
+or name with a verb, belong to one split each. `VERSION` grows when what pronouns or repeats give for their arguments
+changes, on which the bundled models are trained and scored; dependencies count in `labels.VERSION`.
 """
 
 from __future__ import annotations
 
+from .agreement import Agreement, agreement_pairs
 from .dependencies import dependency_sentences
 from .pronouns import pronoun_sentences
 from .repeats import PERIODS, Repeat, repeats
@@ -20,9 +22,11 @@ __all__ = [
     "PRONOUNS",
     "TEST_ONLY",
     "VERSION",
+    "Agreement",
     "Dependency",
     "Repeat",
     "Sentence",
+    "agreement_pairs",
     "dependency_sentences",
     "pairing_split",
     "pronoun_sentences",

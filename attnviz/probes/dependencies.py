@@ -14,6 +14,7 @@ from .phrases import (
     subject_verbs,
     with_subject,
 )
+from .rewording import reword
 from .templates import (
     MAINS,
     MODIFIERS,
@@ -24,6 +25,7 @@ from .templates import (
     template_split,
 )
 from .trees import Node, Sentence, read_out
+from .variety import varied
 from .words import (
     ADJECTIVES,
     ADVERBS,
@@ -50,13 +52,14 @@ def dependency_sentences(n: int, *, split: Split, seed: int) -> list[Sentence]:
         if template_split("|".join(template)) != split:
             continue
         try:
-            sentences.append(_sentence(Draw(rng, split), template))
+            # The test's words are all replaced, so that its pairings need not be others as well.
+            sentences.append(_sentence(Draw(rng, "train"), template, split))
         except NoFit:
             continue
     return sentences
 
 
-def _sentence(draw: Draw, template: tuple[str, ...]) -> Sentence:
+def _sentence(draw: Draw, template: tuple[str, ...], split: Split) -> Sentence:
     opening, modifier, main, ending = template
     kind: Kind = draw.rng.choice(tuple(GROUPS))
     person = True if main in ("giving", "said", "owning") else None
@@ -69,10 +72,13 @@ def _sentence(draw: Draw, template: tuple[str, ...]) -> Sentence:
     _end(draw, verb, ending, kind)
     if start is not None:
         verb.left[:0] = [start, ("punct", Node(","))]
+    verb = varied(draw, verb)
+    if split == "test":
+        reword(draw, verb)
     verb.right.append(("punct", Node(".")))
     text, _, spans, arcs = read_out(verb)
     words = tuple(text[a:b] for a, b in spans)
-    return Sentence(text, words, tuple(spans), tuple(arcs), "|".join(template), draw.split)
+    return Sentence(text, words, tuple(spans), tuple(arcs), "|".join(template), split)
 
 
 def _verb(draw: Draw, subject: Noun, main: str) -> Node:

@@ -24,6 +24,7 @@ from .phrases import (
     transitive,
     with_subject,
 )
+from .rewording import reword
 from .templates import (
     MAINS,
     MODIFIERS,
@@ -59,8 +60,9 @@ OWN_PLACE = ("near", "behind", "beside", "with", "without", "by")
 FRESH = ("everybody", "nobody", "someone", "everyone")
 
 
-def pronoun_sentences(n: int, *, split: Split, seed: int) -> list[Sentence]:
-    """`n` sentences with one scored pronoun each; the same arguments give the same sentences."""
+def pronoun_sentences(n: int, *, split: Split, seed: int, reworded: bool = False) -> list[Sentence]:
+    """`n` sentences with one scored pronoun each; the same arguments give the same sentences. `reworded` puts other
+    words in their places, which no model here is trained on."""
     rng = random.Random(f"pronouns {split} {seed}")
     sentences: list[Sentence] = []
     while len(sentences) < n:
@@ -69,7 +71,7 @@ def pronoun_sentences(n: int, *, split: Split, seed: int) -> list[Sentence]:
             continue
         while True:
             try:
-                sentences.append(_sentence(Draw(rng, split), template))
+                sentences.append(_sentence(Draw(rng, split), template, reworded))
                 break
             except NoFit:
                 continue
@@ -85,7 +87,7 @@ def _draw_template(rng: random.Random) -> tuple[str, str, str, str]:
     return opening, modifier, rng.choice(MAINS) if free else "fixed", tail
 
 
-def _sentence(draw: Draw, template: tuple[str, str, str, str]) -> Sentence:
+def _sentence(draw: Draw, template: tuple[str, str, str, str], reworded: bool) -> Sentence:
     opening, modifier, main, tail = template
     kind = draw.rng.choices(tuple(GROUPS), (28, 28, 18, 26))[0]
     needs_person = tail in ("told", "gave-own") or tail.startswith("said") or main == "giving"
@@ -108,6 +110,8 @@ def _sentence(draw: Draw, template: tuple[str, str, str, str]) -> Sentence:
     others = [node for noun, node in draw.named if noun.kind != kind]
     rivals = sorted({noun.kind for noun, _ in draw.named if noun.kind != kind}) or [k for k in GROUPS if k != kind]
     wrong = PRONOUNS[draw.rng.choice(rivals)][case]
+    if reworded:
+        reword(draw, verb)
     text, nodes, spans, arcs = read_out(verb)
     number = {id(node): index for index, node in enumerate(nodes)}
     right = pronoun.word

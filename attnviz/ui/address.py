@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from attnviz.aids import TOGETHER
 from attnviz.core.exercises import EXERCISES
+from attnviz.labels.criteria import CRITERIA
 from attnviz.reading import MEASURES
 
 VERSION = "1"
@@ -16,12 +17,13 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
+CONFIDENCES = ("low", "medium", "high")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 RELATED = (*MEASURES, "apart")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
-           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES), "across": RELATED,
-           "up": RELATED}  # fmt: skip
+           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
+           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,11 @@ class View:
     grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane of heads. `heads`,
     `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than `window` so many tokens
     are shown, from `queries_at` and `keys_at` on, as `aids.Aids` says; `beyond` is what stands beside the raw weight,
-    and `top_k` how many lines a token has, 0 for all. `checked_on` says what the certificate is for. The worked
-    example's tables are kept as they were typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row`
-    the token whose row is followed. `numbers` are those that a teacher chose: the exercise's name and rows of cells.
+    and `top_k` how many lines a token has, 0 for all. `label` is the kind of label that is looked at, empty for all,
+    `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
+    probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
+    typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row` the token whose row is followed.
+    `numbers` are those that a teacher chose: the exercise's name and rows of cells.
     """
 
     model: str = ""
@@ -58,6 +62,10 @@ class View:
     measure: str = ""
     across: str = "distance"
     up: str = "entropy"
+    label: str = ""
+    confidence: str = "low"
+    scores_of: str = ""
+    example: int = 0
     shown_as: str = "heatmap"
     combine: str = "head"
     heads: str = ""
@@ -107,9 +115,15 @@ class View:
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
-    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes."""
+    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
+    long for an address is not in it."""
+    return {name: raw for name, raw in write_all(view, names).items() if len(raw) <= LONGEST_TEXT}
+
+
+def write_all(view: View, names: Container[str]) -> dict[str, str]:
+    """`write`, of any length: for a file."""
     query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
-    return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
+    return {"v": VERSION} | query
 
 
 def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:

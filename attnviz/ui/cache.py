@@ -154,3 +154,61 @@ def certificate_on_sentences(name: str, revision: str):
     certificate = validate(loaded_model(name, revision), progress=lambda done, total: bar.progress(done / total))
     bar.empty()
     return certificate
+
+
+def kept_study(name: str, revision: str):
+    """The study of a model's heads that was kept on disk; None where there is none yet."""
+    try:
+        return _kept_study(name, revision)
+    except LookupError:
+        return None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept_study(name: str, revision: str):
+    """Raises LookupError, which is not cached, where there is none."""
+    from attnviz.labels.kept import kept
+
+    found = kept(loaded_model(name, revision))
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def clear_studies() -> None:
+    """After new ones were kept."""
+    _kept_study.clear()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Counting what would be asked…")
+def label_cost(name: str, revision: str) -> tuple[int, float]:
+    """Tokens and seconds that labelling a model takes. Raises AttnvizError."""
+    from attnviz.labels.cost import cost
+
+    return cost(loaded_model(name, revision))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking up what was asked…")
+def asked_of(name: str, revision: str, causal: bool):
+    """The probes by their token ids, each with the targets of its labels."""
+    from attnviz.labels.places import asked
+
+    return asked(loaded_model(name, revision), causal)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def trace_of_ids(name: str, revision: str, ids: tuple[int, ...]) -> Trace:
+    """A probe as it was shown to the model."""
+    from attnviz.capture.tracing import trace_ids
+
+    return trace_ids(loaded_model(name, revision), ids)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Looking for a sentence…")
+def trigger_of(name: str, revision: str, label: str, number: int) -> tuple[str, float] | None:
+    """A sentence of a kept study that can be typed and triggers a label in a head, and the weight on its targets."""
+    from attnviz.labels.places import trigger
+
+    study = _kept_study(name, revision)
+    probes = asked_of(name, revision, study.heads[number].kind == "decoder")
+    return trigger(loaded_model(name, revision), study, label, number, probes)

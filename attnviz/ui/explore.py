@@ -1,8 +1,8 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, pictures, readings, views, windows
+from attnviz.ui import cache, findings, labels, pictures, readings, views, windows
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
@@ -66,14 +67,18 @@ def place_in(trace: Trace) -> Place:
     return Place(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Place) -> None:
-    """All heads as maps or by a measure; a click opens one."""
+def every_head(at: Place, study: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
     chosen = current()
     queries, keys = at.sides
-    measures = ["", *measures_of(at)]
+    measures = ["", *measures_of(at), *(["label"] if study is not None else [])]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
-              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(study)
+        return
     if not measure:
         small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
@@ -110,18 +115,6 @@ def every_head(at: Place) -> None:
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
     take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
-
-
-def open_clicked(chart: str) -> Callable[[], None]:
-    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
-
-    def clicked() -> None:
-        points = st.session_state[chart].selection.points
-        if points:
-            clicked_layer, clicked_head = points[0]["customdata"][:2]
-            choose(layer=int(clicked_layer), head=int(clicked_head))
-
-    return clicked
 
 
 def measures_of(at: Place) -> list[str]:
@@ -161,11 +154,16 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(
-        "head",
-        name_of(at.trace.model, title),
-        partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "head",
+            name_of(at.trace.model, title),
+            partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
+        )
+        if at.trace.route != "own":
+            findings.keep(
+                "heads", title, at.trace, numbers_of(found, cell), partial(pictures.certificate, at.trace, at.chosen)
+            )
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")

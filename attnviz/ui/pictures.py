@@ -119,7 +119,7 @@ def of_comparison(
     told = [
         f"{letter}, {line}"
         for letter, (trace, head) in zip("AB", sides)
-        for line in Provenance.of(trace, head.kind, str(head), {}, _certificate(trace, head)).lines()
+        for line in Provenance.of(trace, head.kind, str(head), {}, certificate(trace, head)).lines()
     ]
     title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
     python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
@@ -164,7 +164,7 @@ def _picture(
         settings = {**settings, "tokens written by the model": trace.written}
     if near:
         settings = {**settings, "also measured on": list(near)}
-    source = Provenance.of(trace, head.kind, shown, settings, _certificate(trace, head))
+    source = Provenance.of(trace, head.kind, shown, settings, certificate(trace, head))
     return Picture(f"{title} of {trace.model}", drawings, source.lines(), python)
 
 
@@ -180,7 +180,8 @@ def _near(trace: Trace, measures: Sequence[str]) -> list[str]:
     return [one.text for one in cache.sentences_read(trace.model, trace.revision)]
 
 
-def _certificate(trace: Trace, head: Head) -> str:
+def certificate(trace: Trace, head: Head) -> str:
+    """In words; it is made here if it is not there yet."""
     if trace.route == "own":
         return NOT_RECOMPUTED
     try:

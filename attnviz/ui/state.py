@@ -1,6 +1,7 @@
 """The view of this session: read from the address, changed by choices, written back after each run."""
 
 import runpy
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def choose(**changes: Any) -> None:
     st.session_state.view = replace(st.session_state.view, **changes)
 
 
+def take(query: Mapping[str, str]) -> None:
+    """The view that a file names."""
+    st.session_state.view, st.session_state.notices = address.read(query)
+
+
 def finish() -> None:
     """app.py calls this last: the address holds every choice on this screen, so that it can be copied and sent."""
     st.session_state.inside_app = False
@@ -80,3 +86,15 @@ def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -
             choose(**{field: st.session_state[key]})
 
     return widget(label, key=key, on_change=changed, **options)
+
+
+def open_clicked(chart: str) -> Callable[[], None]:
+    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
+
+    def clicked() -> None:
+        points = st.session_state[chart].selection.points
+        if points:
+            clicked_layer, clicked_head = points[0]["customdata"][:2]
+            choose(layer=int(clicked_layer), head=int(clicked_head))
+
+    return clicked
