@@ -13,7 +13,7 @@ from attnviz.aids import Aids
 from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, findings, labels, pictures, readings, views, windows
+from attnviz.ui import cache, long_runs, findings, labels, pictures, readings, views, windows
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
@@ -80,7 +80,7 @@ def every_head(at: Place, study: Any = None) -> None:
         labels.by_label(study)
         return
     if not measure:
-        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text(), long_runs.cancel())
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
         taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)
