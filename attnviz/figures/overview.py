@@ -54,13 +54,13 @@ def overview(
             selected={"marker": {"opacity": 0.004}}, unselected={"marker": {"opacity": 0.004}},
             hovertemplate=f"%{{customdata[2]}}: {name} %{{customdata[3]:.2f}} {unit}<extra></extra>", **axes,
         )  # fmt: skip
-        top = 1 - side * 0.56
+        top = 1 - side * 0.62
         layout[f"xaxis{nth}"] = {
             "range": [-0.5, n - 0.5], "anchor": f"y{nth}", "fixedrange": True, "constrain": None, "nticks": 6,
             "tickfont": {"size": 11, "color": colours.faint}, "showticklabels": side == 1 or len(wide) != len(gets),
         }  # fmt: skip
         layout[f"yaxis{nth}"] = {
-            "range": [-0.5, 0.5], "domain": [top - 0.3, top], "anchor": f"x{nth}", "fixedrange": True,
+            "range": [-0.5, 0.5], "domain": [top - 0.34, top], "anchor": f"x{nth}", "fixedrange": True,
             "constrain": None, "showticklabels": False,
         }  # fmt: skip
         layout["shapes"].append(
@@ -70,11 +70,11 @@ def overview(
         label = ("Queries: how wide each looks (entropy)", "Keys: how much weight each gets")[side]
         layout["annotations"].append(
             {"text": label, "xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom",
-             "yshift": 3, "showarrow": False, "font": {"size": 12, "color": colours.faint}}
+             "yshift": 4, "showarrow": False, "font": {"size": 12, "color": colours.faint}}
         )  # fmt: skip
     figure.update_layout(layout)
     title = f"The whole text, {len(gets):,} tokens"
-    return styled(figure, theme, height=150, margin={"l": 8, "r": 8, "t": 52, "b": 22}, title=title)
+    return styled(figure, theme, height=176, margin={"l": 8, "r": 8, "t": 56, "b": 22}, title=title)
 
 
 def _named(tokens: Sequence[str], first: int, last: int) -> str:

@@ -75,10 +75,10 @@ def _thumbnails_of(trace: Trace, kind: str, aids: Aids, _progress: Any) -> Readi
     return at_a_glance(trace, kind, aids, _progress)
 
 
-def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> Reading:
-    """The small pictures of all heads of one kind [heads, rows, columns], with the chosen aids."""
+def thumbnails_of(trace: Trace, kind: str, aids: Aids, cancel: Any = None) -> Reading:
+    """The small pictures of all heads of one kind [heads, rows, columns]; `cancel` as in `ui.progress`."""
     return with_progress(
-        "Drawing the heads", len(trace.of_kind(kind)), lambda step: _thumbnails_of(trace, kind, aids, step)
+        "Drawing the heads", len(trace.of_kind(kind)), lambda step: _thumbnails_of(trace, kind, aids, step), cancel
     )
 
 

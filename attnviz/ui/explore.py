@@ -12,7 +12,7 @@ from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, labels, pictures, readings, views, windows
+from attnviz.ui import cache, labels, long_runs, pictures, readings, views, windows
 from attnviz.ui.address import View
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import say_not_there
@@ -102,7 +102,7 @@ def every_head(at: Place, study: Any = None) -> None:
         labels.by_label(study)
         return
     if not measure:
-        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text(), long_runs.cancel())
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
         taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)

@@ -1,5 +1,6 @@
 """Long texts: what reading one takes is said first, and reading can be cancelled."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -36,8 +37,13 @@ def check(trace: Trace) -> Any:
     """The certificate of a trace. Raises AttnvizError and ValueError as its making does."""
     return with_progress(
         "Comparing with the model's own attention", len(trace.layers), lambda step: cache.certificate_of(trace, step),
-        _cancel if "agreed" in st.session_state else None,
+        cancel(),
     )  # fmt: skip
+
+
+def cancel() -> Callable[[], None] | None:
+    """What a button does that lets go of the text that the reader agreed to; None where nobody had to be asked."""
+    return _cancel if "agreed" in st.session_state else None
 
 
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:

@@ -42,7 +42,7 @@ def pick(trace: Trace, kind: str, layer: int, head: int) -> None:
     with length:
         _length(aids.window)
         st.session_state.pick_apart = not together
-        st.toggle("Rows and columns apart", key="pick_apart", on_change=_part_or_join)
+        st.toggle("Rows, columns apart", key="pick_apart", on_change=_part_or_join)
 
 
 def offer(trace: Trace, kind: str, query: int, key: int) -> None:

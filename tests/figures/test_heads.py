@@ -147,5 +147,5 @@ def test_the_overview_shows_every_token_and_frames_the_window():
     for side, n in ((0, 1000), (1, 300)):
         strip, markers = figure.data[2 * side : 2 * side + 2]
         assert strip.x[0] == -0.5 and strip.x[-1] == n - 0.5
-        assert [place[:2] for place in markers.customdata] == [(side, int(x)) for x in markers.x]
+        assert [tuple(place[:2]) for place in markers.customdata] == [(side, int(x)) for x in markers.x]
     assert max(place[3] for place in figure.data[3].customdata) == 40, "the largest in a cell was lost"
