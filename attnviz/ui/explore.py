@@ -13,7 +13,7 @@ from attnviz.aids import Aids
 from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, long_runs, findings, labels, pictures, readings, views, windows
+from attnviz.ui import cache, findings, labels, long_runs, pictures, readings, views, windows
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
