@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from attnviz.components import copy_link
 from attnviz.ui import pickers, state
 from attnviz.ui.lessons import LESSONS
-from attnviz.ui.messages import show_notices
+from attnviz.ui.messages import say_left_out, show_notices
 
 st.set_page_config(page_title="attnviz", page_icon=state.ICON, layout="wide")
 state.start()
@@ -34,8 +35,15 @@ with st.sidebar:
         pickers.model()
     if page in (heads, similar, card, born, validation):
         pickers.text()
+if page not in (gallery, kept, own):  # what is chosen there is in no address
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        copy_link("copy_link")
 show_notices()
+too_long = st.empty()
 try:
     page.run()
+except state.PageEnds:
+    state.on_screen(*st.query_params)  # what the page did not come to is still what the address names
 finally:
     state.finish()
+    say_left_out(too_long)

@@ -1,141 +1,160 @@
-"""A finding: what is on screen and a note on it, as a small JSON file that is worked out again when it is opened.
+"""A finding: a view that somebody keeps with a note and a few of its numbers, as a small JSON file.
 
-The format is in docs/findings.md. A file holds choices and numbers, never a result to be believed: numbers are there to
-be compared with those of the run that opens it.
+A file holds no weights: whoever opens it computes all of it again, and is told whether the numbers still hold. The
+format is in docs/findings.md.
 """
-
-from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
+from datetime import date
 from typing import Any
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.reading import Reading, strongest
 
-FORMAT = 1
 MOST = 2**20  # bytes
+MOST_NUMBERS = 100
 LONGEST_NOTE = 4000  # characters
-TOLERANCE = 1e-5  # as the certificate's, for weights of the same inputs in float32
+TOLERANCE = 2e-5  # what a number may differ by, or by which share of it where it is above one: the gate of drift
 PAGES = ("heads", "compare")
 STRONGEST = 5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`view`: the choices as the address writes them. `numbers`: by what they are, as they were when it was saved."""
+    """`address`: the choices as a link to `page` writes them. `numbers`: by what they are, as they were that day."""
 
-    note: str
+    attnviz: str  # the version that wrote it
     page: str
     title: str
-    view: Mapping[str, str]
+    address: Mapping[str, str]
+    note: str
     model: str
     revision: str
-    numbers: Mapping[str, float]
     saved: str  # a date
     versions: str
     certificate: str
-    format: int = field(default=FORMAT)
+    numbers: Mapping[str, float]
 
 
 def numbers_of(reading: Reading, cell: tuple[int, int] | None = None) -> dict[str, float]:
-    """The weight of the chosen cell, and the strongest ones, by the two tokens with their places."""
-    chosen = [] if cell is None else [cell]
-    cells = chosen + [(row, column) for *_, row, column in strongest(reading, STRONGEST)]
-    return {
-        f"{i} {reading.queries[i]} → {j} {reading.keys[j]}": round(float(reading.weights[i, j]), 9) for i, j in cells
-    }
+    """The weight of the chosen cell, the strongest of its row, and the strongest of all, by their tokens and places."""
+    cells = [(row, column) for *_, row, column in strongest(reading, STRONGEST)]
+    if cell is not None:
+        row = reading.weights[cell[0]]
+        cells = [cell, *((cell[0], int(column)) for column in (-row).argsort(kind="stable")[:STRONGEST]), *cells]
+    found = {_name(reading, i, j): float(reading.weights[i, j]) for i, j in cells}
+    return {name: weight for name, weight in found.items() if math.isfinite(weight)}
 
 
-def as_json(finding: Finding) -> bytes:
+def numbers_again(finding: Finding, reading: Reading) -> dict[str, float]:
+    """The finding's weights as this reading has them; left out are those that it has no cell for."""
+    found: dict[str, float] = {}
+    for name in finding.numbers:
+        row = name.partition(" ")[0]
+        if row.isdecimal() and int(row) < len(reading.rows):
+            cells = {_name(reading, int(row), j): j for j in range(len(reading.columns))}
+            found |= {name: float(reading.weights[int(row), cells[name]])} if name in cells else {}
+    return found
+
+
+def _name(reading: Reading, i: int, j: int) -> str:
+    return f"{i} {reading.queries[i]} → {j} {reading.keys[j]}"
+
+
+def as_json(finding: Finding) -> str:
     """The file."""
-    return json.dumps(asdict(finding), ensure_ascii=False, indent=1).encode()
+    return json.dumps(asdict(finding), indent=1, allow_nan=False)
 
 
 def read(file: bytes, name: str) -> Finding:
-    """A finding from the bytes of a file. Raises AttnvizError for everything that is not as the format says."""
+    """A finding from the bytes of a file, without the parts that are not known here.
+
+    Raises AttnvizError for everything that is not as the format says; `name` is the file's, to say so.
+    """
     name = in_one_line(name, 60)
     if len(file) > MOST:
-        raise AttnvizError(
-            f"'{name}' has {len(file) / 2**20:,.1f} MiB, and a finding has a few KiB: pick another file."
-        )
+        raise AttnvizError(f"'{name}' has {len(file) / 2**20:,.1f} MiB, a finding a few KiB: pick another file.")
     try:
         told = json.loads(file)
     except (ValueError, RecursionError) as error:
         raise AttnvizError(f"'{name}' is no JSON ({in_one_line(error)}): save the finding again.") from error
-    if not isinstance(told, dict) or "view" not in told or "format" not in told:
-        raise AttnvizError(f"'{name}' is not a finding of attnviz: it has no 'view' and 'format'.")
-    if told["format"] != FORMAT:
-        raise AttnvizError(
-            f"'{name}' is a finding of format {in_one_line(told['format'], 20)}, and this version opens {FORMAT}: "
-            "open it in the attnviz that wrote it."
-        )
-    missing = [part.name for part in fields(Finding) if part.name not in told]
+    if not isinstance(told, dict):
+        raise AttnvizError(f"'{name}' holds a {type(told).__name__}, where a finding is an object.")
+    parts = [part.name for part in fields(Finding)]
+    missing = [part for part in parts if part not in told]
     if missing:
-        raise AttnvizError(f"'{name}' has no '{missing[0]}': save the finding again.")
-    for part, holds in CHECKS.items():
-        if not holds(told[part]):
-            raise AttnvizError(f"'{name}' has a '{part}' that makes no sense here: save the finding again.")
-    return Finding(**{part.name: told[part.name] for part in fields(Finding)})
+        raise AttnvizError(f"'{name}' is no whole finding, it lacks {', '.join(missing)}: docs/findings.md lists all.")
+    for part in parts:
+        _check(name, part, told[part])
+    numbers = {of: float(number) for of, number in told["numbers"].items()}
+    return Finding(**{part: told[part] for part in parts} | {"numbers": numbers})
 
 
-def differences(finding: Finding, now: Mapping[str, float]) -> dict[str, tuple[float, float | None]]:
-    """The numbers that no longer hold: what was saved, and what is there now, None where there is nothing."""
-    return {
-        name: (before, now.get(name))
-        for name, before in finding.numbers.items()
-        if name not in now or not abs(now[name] - before) <= TOLERANCE
-    }
+def _check(name: str, part: str, value: Any) -> None:
+    if part == "numbers":
+        holds = isinstance(value, dict) and len(value) <= MOST_NUMBERS and all(map(_is_number, value.values()))
+        wanted = f"an object of at most {MOST_NUMBERS} finite numbers"
+    elif part == "address":
+        holds, wanted = isinstance(value, dict) and all(map(_is_text, value.values())), "an object of texts"
+    elif part == "page":
+        holds, wanted = value in PAGES, f"one of {', '.join(PAGES)}"
+    elif part == "note":
+        holds, wanted = _is_text(value) and len(value) <= LONGEST_NOTE, f"a text of at most {LONGEST_NOTE:,} characters"
+    elif part == "saved":
+        holds, wanted = _is_date(value), "a date such as 2026-11-21"
+    else:
+        holds, wanted = _is_text(value), "a text"
+    if not holds or (isinstance(value, dict) and not all(map(_is_text, value))):
+        raise AttnvizError(f"The '{part}' of '{name}' is not {wanted}: save the finding again.")
+
+
+def _is_text(value: Any) -> bool:
+    """Half of a surrogate pair can be escaped in JSON and is no text that a page could show."""
+    return isinstance(value, str) and value == value.encode(errors="replace").decode()
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except (TypeError, ValueError):
+        return False
 
 
 def verdict(finding: Finding, now: Mapping[str, float], revision: str, versions: str) -> tuple[bool, str]:
-    """Whether the numbers still hold, and a sentence that says so; where they do not, with what has changed since."""
-    changed = differences(finding, now)
-    if not changed:
-        largest = max((abs(now[name] - before) for name, before in finding.numbers.items()), default=0.0)
-        return True, (
-            f"Worked out again: all {len(finding.numbers)} numbers of {finding.saved} still hold "
-            f"(largest difference {largest:.0e})."
-        )
-    listed = "; ".join(
-        f"{name} was {before:.4f}, " + ("is not there" if after is None else f"is {after:.4f}")
-        for name, (before, after) in list(changed.items())[:3]
-    )
-    since = [
-        f"{what}: then {then}, now {today}"
-        for what, then, today in (
-            ("model revision", finding.revision, revision),
-            ("versions", finding.versions, versions),
-        )
-        if then != today
-    ]
+    """Whether the finding's numbers still hold, and the sentence that says so; where they do not, by how much, and
+    what is not as it was. `now` holds the numbers of today, `revision` and `versions` are today's."""
+    if not finding.numbers:
+        return True, "This finding holds no numbers: there is nothing to compare."
+    gone = [name for name in finding.numbers if name not in now]
+    off = {name: abs(now[name] - then) for name, then in finding.numbers.items() if name in now}
+    moved = [name for name in off if not off[name] <= TOLERANCE * max(1.0, abs(finding.numbers[name]))]
+    if not gone and not moved:
+        largest = f"{max(off.values()):.0e}".replace("0e+00", "0")
+        return True, f"The numbers still hold: {len(off)} worked out again, largest difference {largest}."
+    moved.sort(key=lambda name: -off[name])
+    listed = [f"{name}: {finding.numbers[name]:.4g} then, {now[name]:.4g} now" for name in moved]
+    listed += [f"{name}: not there now" for name in gone]
+    more = f"; and {len(listed) - STRONGEST} more" if len(listed) > STRONGEST else ""
     return False, (
-        f"Worked out again: {len(changed)} of {len(finding.numbers)} numbers of {finding.saved} no longer hold. "
-        f"{listed}. "
-        + (f"What has changed since: {'; '.join(since)}." if since else "Model and versions are the same as then.")
+        f"{len(listed)} of {len(finding.numbers)} numbers do not hold any more. {'; '.join(listed[:STRONGEST])}{more}. "
+        f"{_changed_since(finding, revision, versions)}"
     )
 
 
-def _texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-
-
-def _numbers(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in value.values()
-    )
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-CHECKS = {
-    "note": lambda value: _text(value) and len(value) <= LONGEST_NOTE,
-    "page": lambda value: value in PAGES,
-    "view": _texts,
-    "numbers": _numbers,
-    **dict.fromkeys(("title", "model", "revision", "saved", "versions", "certificate"), _text),
-}
+def _changed_since(finding: Finding, revision: str, versions: str) -> str:
+    pairs = [(f"revision {finding.revision}", f"revision {revision}")]
+    pairs += zip(finding.versions.split(", "), versions.split(", "))
+    changed = [f"{then} then, {now} now" for then, now in pairs if then != now]
+    if not changed:
+        return "Revision and versions are the same: the view, the model's files or the finding were changed."
+    return f"Not as it was: {'; '.join(changed)}."

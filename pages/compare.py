@@ -8,21 +8,22 @@ import streamlit as st
 from attnviz import figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
-from attnviz.findings import numbers_of
+from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, findings, pictures
+from attnviz.ui import cache, explore, findings, pictures
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
 
 chosen = view()
 st.title("Compare")
 st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
 finding = findings.show("compare")
+on_screen("kind")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
@@ -39,16 +40,14 @@ def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace
         if entry is None or not entry.loadable:
             raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
         trace = cache.trace_of(entry.name, entry.revision, text)
-        kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
-        layers = trace.of_kind(kind)
-        layer = min(getattr(chosen, f"layer{suffix}"), len(layers) - 1)
-        head = min(getattr(chosen, f"head{suffix}"), layers[layer].n_heads - 1)
+        at = explore.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
+        layers = trace.of_kind(at.kind)
         pick_layer, pick_head = st.columns(2)
         with pick_layer:
-            chosen_by(st.selectbox, f"layer{suffix}", f"Layer {letter}", layer, options=range(len(layers)))
+            chosen_by(st.selectbox, f"layer{suffix}", f"Layer {letter}", at.layer, options=range(len(layers)))
         with pick_head:
-            chosen_by(st.selectbox, f"head{suffix}", f"Head {letter}", head, options=range(layers[layer].n_heads))
-    return trace, Head(kind, layer, head)
+            chosen_by(st.selectbox, f"head{suffix}", f"Head {letter}", at.head, options=range(layers[at.layer].n_heads))
+    return trace, at
 
 
 def draw(place, reading, title: str, key: str, **options) -> None:
@@ -86,15 +85,16 @@ try:
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             below[2].caption(note)
-    numbers = numbers_of(change)
-    findings.judge(finding, numbers, sides[0][0].revision)
-    with below[2].container(horizontal=True, vertical_alignment="center"):
+    title, traces = f"{sides[1][1]} − {sides[0][1]}", [trace for trace, _ in sides]
+    findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
+    with below[2].container(horizontal=True):
         take_away(
             "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
             partial(pictures.of_comparison, sides, readings, change, largest),
         )  # fmt: skip
-        title = f"{sides[1][1]} − {sides[0][1]}"
-        findings.keep("compare", title, sides[0][0], numbers, partial(pictures.certificate, *sides[0]))
+        keep = findings.place()
+    certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
+    findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
     for place, (trace, head) in zip(below, sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)

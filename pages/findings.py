@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from attnviz import findings
 from attnviz.errors import AttnvizError
-from attnviz.ui import state
+from attnviz.findings import MOST, Finding, read
+from attnviz.models.catalog import find_model
+from attnviz.ui import findings, state
 from attnviz.ui.messages import plain, show_error
 
 state.view()
@@ -13,7 +14,7 @@ st.markdown(
     "What you kept under **Heads** or **Compare**: a view, a note and its main numbers. Opening one runs the model "
     "again and says whether the numbers still hold."
 )
-kept: dict[str, findings.Finding] = st.session_state.setdefault("findings", {})
+kept: dict[str, Finding] = st.session_state.setdefault("findings", {})
 
 
 def take() -> None:
@@ -21,23 +22,37 @@ def take() -> None:
     st.session_state.finding_faults = []
     for file in st.session_state.finding_files:
         try:
-            kept[file.name] = findings.read(file.getvalue(), file.name)
+            kept[file.file_id] = read(file.getvalue(), file.name)
         except AttnvizError as error:
             st.session_state.finding_faults.append(error)
 
 
+def is_here(name: str) -> bool:
+    """Whether a model can be loaded now."""
+    try:
+        entry = find_model(name)
+    except AttnvizError:
+        return False
+    return entry is not None and entry.loadable
+
+
 st.file_uploader(
     "Files of findings", type=["json"], accept_multiple_files=True, key="finding_files", on_change=take,
-    max_upload_size=findings.MOST // 2**20,
+    max_upload_size=MOST // 2**20,
 )  # fmt: skip
 for fault in st.session_state.get("finding_faults", []):
     show_error(fault)
-for name, finding in kept.items():
+for key, finding in kept.items():
     with st.container(border=True):
-        st.markdown(f"**{plain(finding.title)}** · {plain(finding.model)} · {plain(finding.saved)}")
+        st.markdown(f"**{plain(finding.title)}** · {plain(finding.model)} · {finding.saved}")
         st.text(finding.note)
-        if st.button("Open", key=f"open_{name}", icon=":material/open_in_new:", help=plain(name)):
-            state.take(finding.view)
-            st.session_state.finding = finding
-            st.session_state.note = finding.note
-            st.switch_page(f"pages/{finding.page}.py")
+        for name in dict.fromkeys(finding.model.split(", ")):
+            if not is_here(name):
+                st.caption(f"The model {plain(name)} is not on this machine: opening says how to get it.")
+        with st.container(horizontal=True):
+            if st.button("Open", key=f"open_{key}", icon=":material/open_in_new:"):
+                findings.open_again(finding)
+                st.switch_page(f"pages/{finding.page}.py")
+            st.button("Take off the list", key=f"drop_{key}", icon=":material/close:", on_click=kept.pop, args=(key,))
+if not kept:
+    st.caption("A finding is kept with “Keep this finding”, below the picture. The files stay on this machine.")

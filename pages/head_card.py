@@ -11,6 +11,7 @@ from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, labels, pickers, views
+from attnviz.ui.certificates import badge
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, current, on_screen, view
 from attnviz.ui.theme import theme
@@ -39,7 +40,6 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
 view()
 on_screen("kind", "query", "key")
 entry, study = labels.study_here()
-name = plain(entry.name.rstrip("/").split("/")[-1])
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(study)
@@ -47,7 +47,7 @@ at = study.heads[number]
 found = labels.telling(study.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
-heading.markdown(f"a head of **{name}**")
+heading.markdown(f"a head of **{plain(labels.short(entry))}**")
 labels.badges(found)
 
 left, right = st.columns(2, gap="large")
@@ -68,6 +68,9 @@ with right:
         f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
         + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
     )
+    copying = labels.copying_in_words(study, number)
+    if copying is not None and label in ("induction", "copy_suppression"):
+        st.caption(plain(copying))
     for row in found:
         if row["label"] == label:
             for sentence in labels.effects_in_words(study, label, row):
@@ -97,14 +100,16 @@ try:
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
             f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f})."
         )
+    certificate_line = st.empty()
     show(trace, at, cell if target is not None else (0, 0), f"{at} on a probe")
+    badge(certificate_line, cache.certificate_of(trace), at)
     if typed(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)
     if trigger is not None:
         text, weight = trigger
         st.caption(f"{weight:.2f} of its weight is on the targets in: {plain(text)}")
-        if st.button("Open a sentence that triggers it", icon=":material/grid_view:", key="open_trigger"):
+        if st.button("Open a text that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
     st.subheader("In your sentence")

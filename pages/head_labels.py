@@ -37,8 +37,8 @@ chosen = study.heads[number]
 n_labelled = sum(bool(found) for found in study.found)
 tokens = sum(family["tokens"] for family in study.probes["families"])
 st.markdown(
-    f"{len(study.heads)} heads of **{plain(entry.name)}**, asked for {len(study.scores)} labels on {tokens:,} tokens. "
-    f"{n_labelled} have one, most of them for a part of what they do; the rest have none, which is an answer too."
+    f"{len(study.heads)} heads of **{plain(labels.short(entry))}**, asked for {len(study.scores)} labels on {tokens:,} "
+    f"tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer too."
 )
 
 left, right = st.columns(2, gap="large")
@@ -109,9 +109,10 @@ st.dataframe(
 )  # fmt: skip
 if not len(shown):
     st.info("No head has such a label. Ask for less confidence, or for all labels.")
+labels.effects_together(study)
 labels.offer_effects(entry, study)
 with st.container(horizontal=True):
-    short = entry.name.rstrip("/").split("/")[-1]
+    short = labels.short(entry)
     st.download_button("All labels as CSV", table.to_csv(index=False), f"{short}-labels.csv", "text/csv",
                        icon=":material/download:", on_click="ignore")  # fmt: skip
     st.download_button("… as JSON", json.dumps(study.json(), ensure_ascii=False), f"{short}-labels.json",

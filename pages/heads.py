@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.findings import numbers_of
+from attnviz.findings import numbers_again, numbers_of
 from attnviz.traces import Head
 from attnviz.ui import cache, explore, findings, labels, long_runs, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
@@ -40,8 +40,10 @@ with right:
     labels.line(study, Head(at.kind, at.layer, at.head))
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    found, title = explore.one_head(at)
-findings.judge(finding, numbers_of(found, found.cell_of(at.query, at.key)), trace.revision)
+    found, title, beside = explore.one_head(at)
+    with beside:
+        keep = findings.place()
+findings.judge(finding, lambda kept: numbers_again(kept, found) | explore.measured(at), [trace])
 
 explore.one_number(at)
 
@@ -77,3 +79,6 @@ except AttnvizError as error:
     show_error(error)
 except ValueError as error:
     certificate_line.badge(plain(error), icon=":material/error:", color="red")
+
+numbers = numbers_of(found, found.cell_of(at.query, at.key)) | explore.measured(at)
+findings.keep(keep, "heads", title, [trace], numbers, pictures.certificate(trace, at.chosen))

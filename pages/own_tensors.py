@@ -7,17 +7,16 @@ from attnviz.errors import AttnvizError
 from attnviz.ui import explore
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import view
+from attnviz.ui.state import PageEnds, view
 
-FORMAT = """
-```python
+FORMAT = """\
 tokens = [token.strip("Ġ▁") for token in tokenizer.convert_ids_to_tokens(ids)]
 layers = {f"layer_{i}": weights.numpy() for i, weights in enumerate(outputs.attentions)}
 np.savez_compressed("mine.npz", tokens=np.array(tokens, dtype=str), **layers)
-```
 """
 
 view()
+st.title("Your own weights")
 
 
 def take() -> None:
@@ -41,9 +40,9 @@ if "own_fault" in st.session_state:
     show_error(st.session_state.own_fault)
 if "own" not in st.session_state:
     st.write("Attention that any other program computed opens in the same views. Three lines save it:")
-    st.markdown(FORMAT)
+    st.code(FORMAT, language="python", wrap_lines=True)
     st.caption("Other layouts, cross-attention and JSON: docs/own-tensors.md. The file stays on this machine.")
-    st.stop()
+    raise PageEnds
 
 at = explore.place_in(st.session_state.own.trace)
 left, right = st.columns(2, gap="large")

@@ -9,7 +9,7 @@ from attnviz.errors import AttnvizError
 from attnviz.ui import cache, long_runs, pickers
 from attnviz.ui.address import CHECKED_ON
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import PageEnds, chosen_by, view
 from attnviz.ui.theme import theme
 
 ERRORS = {
@@ -32,7 +32,7 @@ try:
         certificate = cache.certificate_on_sentences(trace.model, trace.revision)
 except AttnvizError as error:
     show_error(error)
-    st.stop()
+    raise PageEnds from None
 
 what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split('/')[-1])}"
 texts = "this sentence" if chosen.checked_on == "text" else f"{certificate.texts} sentences that it can read whole"

@@ -1,8 +1,10 @@
 export default function ({parentElement}) {
   const button = parentElement.querySelector('button'), said = parentElement.querySelector('[role=status]');
   button.onclick = async () => {
-    said.textContent = await copied(window.location.href)
-      ? 'Copied' : 'This browser does not let pages copy: take the link from the address bar.';
+    const link = window.location.href, without = new URL(link).searchParams.get('left_out');
+    const told = without ? `Copied without the ${without.replaceAll('_', ' ')}, too long for a link` : 'Copied';
+    said.textContent = await copied(link) ? told
+      : 'This browser does not let pages copy: take the link from the address bar.';
   };
 }
 

@@ -1,18 +1,39 @@
-"""A button that copies the address of what is on screen."""
+"""Two buttons that only a browser can serve: one copies the address, one saves a file with what was typed beside it.
+
+Streamlit's download button would save the note as it was before the last thing typed: its file is made before the
+text box has told the server.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 HERE = Path(__file__).parent
-_COPY_LINK = st.components.v2.component(
-    "attnviz.copy_link",
-    html='<div><button type="button">Copy link</button><span role="status"></span></div>',
-    css=(HERE / "copy_link.css").read_text(encoding="utf-8"),
-    js=(HERE / "copy_link.js").read_text(encoding="utf-8"),
+
+
+def _component(name: str, html: str) -> Any:
+    style = (HERE / "links.css").read_text(encoding="utf-8")
+    script = (HERE / f"{name}.js").read_text(encoding="utf-8")
+    return st.components.v2.component(f"attnviz.{name}", html=html, css=style, js=script)
+
+
+_COPY_LINK = _component(
+    "copy_link", '<div class="link"><span role="status"></span><button type="button">Copy link</button></div>'
+)
+_KEEP_FINDING = _component(
+    "keep_finding",
+    """<div class="keep"><label for="note">Note</label>
+    <textarea id="note" rows="5" placeholder="What is seen here?"></textarea>
+    <button type="button">Save finding</button><span role="status"></span></div>""",
 )
 
 
 def copy_link(key: str) -> None:
     """The button. It takes the address from the browser, so the link is to the view as it stands."""
     _COPY_LINK(key=key, width="content")
+
+
+def keep_finding(finding: str, longest: int, *, key: str) -> None:
+    """A box for a note of at most `longest` characters, and a button that saves the JSON `finding` with it."""
+    _KEEP_FINDING(key=key, data={"finding": finding, "longest": longest})

@@ -79,8 +79,8 @@ def label_mosaic(
     across.
 
     Filled is high confidence, framed medium, dotted low; a head without a label stays plain, and a small number counts
-    further labels where there is room. Each head has a marker whose customdata is [layer, head], so
-    that a click can be told apart.
+    further labels where there is room. Each head has a marker whose customdata is [layer, head], so that a click can be
+    told apart.
     """
     colours = THEMES[theme]
     n_layers, n_heads = 1 + max(layer for layer, _ in found), 1 + max(head for _, head in found)
@@ -254,12 +254,11 @@ def _line(x: float, dash: str, colour: str) -> dict:
 
 
 def _named(lines: Sequence[tuple[float, str, str]]) -> list[dict]:
-    """Names above vertical lines, written away from each other."""
-    middle = sum(x for x, *_ in lines) / len(lines)
+    """Names above vertical lines, one line of text each, written towards the middle."""
     return [
-        {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left" if x >= middle else "right",
-         "text": text, "showarrow": False, "font": {"size": 12, "color": colour}}
-        for x, text, colour in lines
+        {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 14 * row, "text": text, "showarrow": False,
+         "xanchor": "left" if x < 0.5 else "right", "font": {"size": 12, "color": colour}}
+        for row, (x, text, colour) in enumerate(lines)
     ]  # fmt: skip
 
 

@@ -215,10 +215,10 @@ def picture(kind: str) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _drawn(kind: str) -> tuple[tuple[str, ...], Target]:
-    if kind in ("duplicate_token", "induction"):
+    if kind in ("duplicate_token", "induction", "copy_suppression"):
         tokens = tuple("A B C D A B C D".split())
         ids = [ord(token) for token in tokens]
-        find = {"duplicate_token": duplicates, "induction": after_duplicates}[kind]
+        find = duplicates if kind == "duplicate_token" else after_duplicates
         return tokens, find(ids, range(4, 8), range(8))
     if kind == "same_word":
         return tuple("un break able cup s f all".split()), earlier_pieces([0, 0, 0, 1, 1, 2, 2])[0]

@@ -68,6 +68,7 @@ def targets_in(trace: Trace) -> dict[str, Target]:
     found = positional_targets(len(ids), ordinary, causal) | {
         "duplicate_token": duplicates(ids, ordinary, ordinary),
         "induction": after_duplicates(ids, ordinary, ordinary),
+        "copy_suppression": after_duplicates(ids, ordinary, ordinary),
         "same_word": inside,
         "punctuation": marked([_is_mark(trace, i) for i in range(len(ids))], ordinary, causal),
     }
@@ -81,6 +82,9 @@ def asked(model: LoadedModel, causal: bool) -> Asked:
     found: Asked = {}
     for probe in first_family(model.tokenizer, frame, SEED):
         found.setdefault(probe.ids, {}).update({**probe.targets, **_choices(probe)})
+    for targets in found.values():
+        if "induction" in targets:
+            targets["copy_suppression"] = targets["induction"]
     return found
 
 

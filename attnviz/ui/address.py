@@ -24,6 +24,8 @@ CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
            "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES}  # fmt: skip
+RANGES = {"top": (0.05, 1.0), "threshold": (0.0, 0.5)}  # that their sliders have
+LEFT_OUT = "left_out"  # names in an address what it could not hold
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,11 @@ class View:
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
     """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
-    long for an address is not in it."""
-    return {name: raw for name, raw in write_all(view, names).items() if len(raw) <= LONGEST_TEXT}
+    long for an address is only named in it."""
+    query = write_all(view, names)
+    too_long = [name for name, raw in query.items() if len(raw) > LONGEST_TEXT]
+    kept = {name: raw for name, raw in query.items() if name not in too_long}
+    return kept | ({LEFT_OUT: "-".join(too_long)} if too_long else {})
 
 
 def write_all(view: View, names: Container[str]) -> dict[str, str]:
@@ -137,6 +142,9 @@ def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, li
     for name, raw in query.items():
         if name == "v":
             continue
+        if name == LEFT_OUT:
+            notices.append(f"This link comes without its {in_words(raw[:80])}, which is too long for a link.")
+            continue
         if name not in known:
             notices.append(f"The link's part '{name[:40]}' is not known here and was left out.")
             continue
@@ -147,6 +155,11 @@ def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, li
                 f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown."
             )
     return replace(before or View(), **chosen), notices  # type: ignore[arg-type]
+
+
+def in_words(names: str) -> str:
+    """The choices that LEFT_OUT names."""
+    return " and ".join(name.replace("_", " ") for name in names.split("-"))
 
 
 def _written(value: object) -> str:
@@ -163,7 +176,8 @@ def _read(name: str, raw: str, default: object) -> object:
             raise ValueError(raw)
         return int(raw)
     if isinstance(default, float):
-        if not math.isfinite(float(raw)):
+        lowest, highest = RANGES.get(name, (-math.inf, math.inf))
+        if not (math.isfinite(float(raw)) and lowest <= float(raw) <= highest):
             raise ValueError(raw)
         return float(raw)
     if name in CHOICES and raw not in CHOICES[name]:

@@ -10,11 +10,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
-from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, findings, labels, long_runs, pictures, readings, views, windows
+from attnviz.ui import cache, labels, long_runs, pictures, readings, views, windows
+from attnviz.ui.address import View
 from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.messages import say_not_there
 from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
@@ -52,15 +53,36 @@ class Place:
         return self.trace.sides(self.kind)
 
 
+def head_in(trace: Trace, layer: int, head: int) -> Head:
+    """A layer and a head of the chosen kind, brought to what this trace has; says what it does not have."""
+    kind = current().kind
+    if kind not in trace.kinds:
+        if kind:
+            say_not_there(f"{trace.model} has no {kind} layers: its {trace.kinds[0]} layers are shown.")
+        kind = trace.kinds[0]
+    layers = trace.of_kind(kind)
+    if layer >= len(layers):
+        say_not_there(f"{trace.model} has no {kind} layer {layer}: its last, {len(layers) - 1}, is shown.")
+        layer = len(layers) - 1
+    n_heads = layers[layer].n_heads
+    if head >= n_heads:
+        say_not_there(f"{trace.model} has no head {head} in layer {layer}: its last, {n_heads - 1}, is shown.")
+        head = n_heads - 1
+    return Head(kind, layer, head)
+
+
 def place_in(trace: Trace) -> Place:
     """What is chosen, brought to what this trace has, which is chosen from then on."""
     chosen = current()
-    kind = chosen.kind if chosen.kind in trace.kinds else trace.kinds[0]
-    layers = trace.of_kind(kind)
-    layer = min(chosen.layer, len(layers) - 1)
-    head = min(chosen.head, layers[layer].n_heads - 1)
-    choose(kind=kind, layer=layer, head=head)
+    there = head_in(trace, chosen.layer, chosen.head)
+    kind, layer, head = there.kind, there.layer, there.head
     queries, keys = trace.sides(kind)
+    for name, count, instead in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
+        position = getattr(chosen, name)
+        if count <= position != getattr(View, name):
+            say_not_there(f"There is no {name} {position}, the text has {count} tokens: {instead} is shown.")
+            choose(**{name: getattr(View, name)})
+    choose(kind=kind, layer=layer, head=head)
     shown, _ = readings.aids_of(trace, kind, chosen).windows(trace, kind)
     query = chosen.query if chosen.query < len(queries) else shown.stop - 1
     key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
@@ -122,6 +144,15 @@ def measures_of(at: Place) -> list[str]:
     return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
 
 
+def measured(at: Place) -> dict[str, float]:
+    """What the grid says of the chosen head, where it shows a measure of heads and not their maps; for a finding."""
+    measure = current().measure
+    if measure == "weight" or measure not in measures_of(at):
+        return {}
+    number = cache.measure_of(at.trace, at.kind, measure, 0, 0)[at.layer, at.head]
+    return {f"{MEASURES[measure]}, of {at.chosen}": float(number)}
+
+
 def pick_head(at: Place) -> None:
     """Layer, head and kind."""
     pick_layer, pick_head, pick_kind = st.columns(3)
@@ -134,8 +165,9 @@ def pick_head(at: Place) -> None:
             chosen_by(st.selectbox, "kind", "Kind", at.kind, options=at.trace.kinds)
 
 
-def one_head(at: Place) -> tuple[Reading, str]:
-    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
+def one_head(at: Place) -> tuple[Reading, str, Any]:
+    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, its title, and the row of
+    buttons below it."""
     chosen = current()
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
@@ -154,21 +186,15 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        take_away(
-            "head",
-            name_of(at.trace.model, title),
-            partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
-        )
-        if at.trace.route != "own":
-            findings.keep(
-                "heads", title, at.trace, numbers_of(found, cell), partial(pictures.certificate, at.trace, at.chosen)
-            )
+    beside = st.container(horizontal=True)
+    with beside:
+        taken = partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue)
+        take_away("head", name_of(at.trace.model, title), taken)
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
     )
-    return found, title
+    return found, title, beside
 
 
 def one_number(at: Place) -> None:

@@ -1,14 +1,14 @@
 """What somebody found: kept as a file with a note, and opened again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
+import attnviz
 from attnviz import findings
-from attnviz.components import copy_link
+from attnviz.components import keep_finding
 from attnviz.export import versions
 from attnviz.findings import Finding
 from attnviz.traces import Trace
@@ -16,64 +16,78 @@ from attnviz.ui import address, state
 from attnviz.ui.messages import plain
 
 
-def keep(page: str, title: str, trace: Trace, numbers: Mapping[str, float], certificate: Any) -> None:
-    """A popover with a note and a button that saves the finding, beside one that copies the link.
+def place() -> Any:
+    """The popover that `keep` fills."""
+    popover = st.popover("Keep this finding", icon=":material/bookmark_add:")
+    popover.caption("A small file with this view, your note and its main numbers. Open it under Findings.")
+    return popover
 
-    `certificate()` says it in words; it is asked when the file is made.
-    """
-    view, names = state.current(), st.session_state.on_screen  # the set goes on filling until the run ends
 
-    def file(note: str) -> bytes:
-        return findings.as_json(
-            Finding(
-                note, page, title, address.write_all(view, names), trace.model, trace.revision, dict(numbers),
-                saved=date.today().isoformat(), versions=versions(), certificate=certificate(),
-            )
-        )  # fmt: skip
-
-    with st.popover("Keep this finding", icon=":material/bookmark_add:"):
-        st.caption("A small file with this view, your note and its main numbers. It opens under Findings.")
-        with st.form("note_form", border=False):  # a button outside would be pressed before the note has arrived
-            note = st.text_area("Note", st.session_state.get("note", ""), max_chars=findings.LONGEST_NOTE,
-                                placeholder="What is seen here?")  # fmt: skip
-            done = st.form_submit_button("Done")
-        if done:
-            st.session_state.note = note
-            st.download_button(
-                "Save the file", partial(file, note), "finding.json", "application/json", key="save_finding",
-                on_click="ignore", icon=":material/download:", type="primary",
-            )  # fmt: skip
-    copy_link("copy_link")
-    if len(address.write_all(view, names)) > len(address.write(view, names)):
-        st.caption(
-            f"The text is too long for a link, which holds {address.LONGEST_TEXT:,} characters: keep the finding as a "
-            "file instead."
-        )
+def keep(
+    where: Any,
+    page: str,
+    title: str,
+    traces: Sequence[Trace],
+    numbers: Mapping[str, float],
+    certificate: str,
+) -> None:
+    """A note and a button that saves it with the view: what is on screen has to be said before."""
+    opened = st.session_state.get("finding")
+    models, revisions = {trace.model: None for trace in traces}, {trace.revision: None for trace in traces}
+    finding = Finding(
+        attnviz.__version__, page, title, address.write_all(state.current(), st.session_state.on_screen),
+        opened.note if opened else "", ", ".join(models), ", ".join(revisions), date.today().isoformat(), versions(),
+        certificate, numbers,
+    )  # fmt: skip
+    with where:
+        keep_finding(findings.as_json(finding), findings.LONGEST_NOTE, key="keep_finding")
 
 
 def show(page: str) -> Any:
-    """The note of the finding that this view was opened from, if it was; what `judge` fills."""
+    """The note of the finding that was opened, and a place for what `judge` says; None where there is none."""
     finding = st.session_state.get("finding")
-    if finding is None or finding.page != page or not _still_on_view(finding):
+    if finding is None or finding.page != page:
         return None
     with st.container(border=True):
-        st.markdown(f"**{plain(finding.title)}**, found on {plain(finding.saved)}")
+        st.markdown(f"**{plain(finding.title)}**, kept on {finding.saved}")
         st.text(finding.note)
         line = st.empty()
-        line.caption("Working it out again…")
+        with st.container(horizontal=True):
+            if not _still_on_view(finding):
+                line.caption("The view has been changed since the finding was opened.")
+                st.button("Back to the finding", icon=":material/undo:", on_click=open_again, args=(finding,))
+                st.button("Close", icon=":material/close:", on_click=close)
+                return None
+            line.caption("Its numbers are worked out again as soon as the view is there.")
+            st.button("Close", icon=":material/close:", on_click=close)
     return line
 
 
-def judge(line: Any, numbers: Mapping[str, float], revision: str) -> None:
-    """Say whether the finding's numbers still hold."""
-    if line is not None:
-        holds, says = findings.verdict(st.session_state.finding, numbers, revision, versions())
-        if holds:
-            line.badge(plain(says), icon=":material/check:", color="green")
-        else:
-            line.warning(plain(says), icon=":material/difference:")
+def judge(line: Any, again: Callable[[Finding], Mapping[str, float]], traces: Sequence[Trace]) -> None:
+    """Say whether the finding's numbers still hold; `again` works them out."""
+    if line is None:
+        return
+    finding = st.session_state.finding
+    revisions = ", ".join({trace.revision: None for trace in traces})
+    holds, says = findings.verdict(finding, again(finding), revisions, versions())
+    if holds:
+        line.success(plain(says), icon=":material/check:")
+    else:
+        line.warning(plain(says), icon=":material/difference:")
+
+
+def open_again(finding: Finding) -> None:
+    """The view that a finding names, which its page then shows with the note."""
+    state.take(finding.address)
+    st.session_state.finding = finding
+
+
+def close() -> None:
+    """The view stays, the note goes."""
+    st.session_state.pop("finding", None)
 
 
 def _still_on_view(finding: Finding) -> bool:
-    found, now = address.read(finding.view)[0], state.current()
-    return all(getattr(now, name) == getattr(found, name) for name in finding.view if hasattr(found, name))
+    names = set(finding.address)
+    kept, _ = address.read(finding.address)
+    return address.write_all(state.current(), names) == address.write_all(kept, names)

@@ -1,5 +1,6 @@
 """Labels on screen: the study of the chosen model, or an offer to make one, and what it says of a head."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,12 +18,19 @@ from attnviz.traces import Head
 from attnviz.ui import cache, pickers
 from attnviz.ui.address import CONFIDENCES
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current, open_clicked
+from attnviz.ui.state import PageEnds, choose, chosen_by, current, open_clicked
 from attnviz.ui.theme import theme
 
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
 ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
          "low": ":material/radio_button_unchecked:"}  # fmt: skip
+EFFECT_COLUMNS = {
+    "base": "intact",
+    "mean": "by means",
+    "resample": "by resamples",
+    "random_low": "random heads, lowest",
+    "random_high": "random heads, highest",
+}
 MOST_ROWS = 8  # labels in one head's figure
 
 
@@ -33,19 +41,24 @@ def study_here() -> tuple[ModelEntry, Any]:
         found = cache.kept_study(entry.name, entry.revision)
     except AttnvizError as error:
         show_error(error)
-        st.stop()
+        raise PageEnds from None
     if found is None:
         try:
             _offer(entry)
         except AttnvizError as error:
             st.info(plain(error), icon=":material/label_off:")
-        st.stop()
+        raise PageEnds
     return entry, found
+
+
+def short(entry: ModelEntry) -> str:
+    """A model's name without the folders that it lies in."""
+    return entry.name.rstrip("/").split("/")[-1]
 
 
 def _offer(entry: ModelEntry) -> None:
     tokens, seconds = cache.label_cost(entry.name, entry.revision)
-    st.subheader(f"{plain(entry.name)} has not been labelled yet")
+    st.subheader(f"{plain(short(entry))} has not been labelled yet")
     st.write(
         f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are "
         f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
@@ -218,8 +231,10 @@ def evidence(study: Any, number: int, label: str) -> Evidence:
 
 
 def closest(study: Any, number: int) -> list[Evidence]:
-    """The labels that a head has, and those that it comes closest to."""
-    every = [evidence(study, number, label) for label in study.scores]
+    """The labels that a head has, and those that it comes closest to; of two with the same scores, one."""
+    has = [row["label"] for row in study.found[number]]
+    twin = "induction" if "copy_suppression" in has else "copy_suppression"
+    every = [evidence(study, number, label) for label in study.scores if label != twin]
     every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
     return every[:MOST_ROWS]
 
@@ -250,6 +265,17 @@ def line(study: Any, at: Head) -> None:
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
 
 
+def copying_in_words(study: Any, number: int) -> str | None:
+    """Whether a head that looks for what came next raises or lowers its logit; None where that is not known."""
+    raised, low, high = study.copies[number]
+    if math.isnan(raised):
+        return None
+    return (
+        f"Its output changes the logit of what it looks for by {raised:+.2f} nats (95 % interval {low:+.2f} to "
+        f"{high:+.2f}), on the direct path."
+    )
+
+
 def short_effect(effect: Mapping[str, Any] | None) -> str:
     """What removing the head changes, for a table: the metric with the head, and without it."""
     return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
@@ -259,8 +285,9 @@ def effects_in_words(study: Any, label: str, row: Mapping[str, Any]) -> list[str
     """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
     that is not known."""
     if row["effect"] is None:
-        unmeasured = {} if study.effects is None else study.effects["unmeasured"]
-        return [f"Effect of removing the head: not measured. {unmeasured.get(label, '')}".strip()]
+        said_of = study.effects or {"reason": None, "unmeasured": {}}
+        why = said_of["reason"] or said_of["unmeasured"].get(label, "")
+        return [f"Effect of removing the head: not measured. {why}".strip()]
     one = row["effect"]
     said = [f"Effect of removing the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
     every = study.effects["together"].get(label)
@@ -272,8 +299,27 @@ def effects_in_words(study: Any, label: str, row: Mapping[str, Any]) -> list[str
 def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
     low, high = effect["random_low"], effect["random_high"]
     others = "there are no others to compare with" if low is None else f"without {many} of the others "
-    others += "" if low is None else f"{low:.3f} to {high:.3f}"
+    others += "" if low is None else f"{low:.2f} to {high:.2f}"
     return (
-        f"{effect['base']:.3f} with all heads; {effect['mean']:.3f} with the mean of {whom} in place, "
-        f"{effect['resample']:.3f} with the output for another text; {others}."
+        f"{effect['base']:.2f} with all heads; {effect['mean']:.2f} with the mean of {whom} in place, "
+        f"{effect['resample']:.2f} with the output for another text; {others}."
     )
+
+
+def effects_together(study: Any) -> None:
+    """What removing all heads of a label at once changes, where that was measured."""
+    together = (study.effects or {}).get("together", {})
+    if not together:
+        return
+    st.subheader("All heads of a label removed together")
+    st.dataframe(
+        [
+            {"label": spelt(label), "heads": " ".join(one["heads"])}
+            | {EFFECT_COLUMNS[key]: one[key] for key in EFFECT_COLUMNS}
+            | {"metric": one["metric"]}
+            for label, one in together.items()
+        ],
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in EFFECT_COLUMNS.values()},
+    )
+    st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")

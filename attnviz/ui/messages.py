@@ -1,10 +1,12 @@
 """What the app says when something is not as it should be; foreign text stays text, never markup."""
 
 import re
+from typing import Any
 
 import streamlit as st
 
 from attnviz.errors import AttnvizError
+from attnviz.ui import address
 
 
 def plain(text: object) -> str:
@@ -18,7 +20,24 @@ def show_error(error: AttnvizError) -> None:
     st.error(plain(error), icon=":material/error:")
 
 
+def say_not_there(sentence: str) -> None:
+    """A choice that fits no model or text of this screen, and what is shown in its place."""
+    st.info(plain(sentence), icon=":material/link_off:")
+
+
 def show_notices() -> None:
     """What in the opened link could not be used; said once."""
     for notice in st.session_state.pop("notices", []):
         st.info(plain(notice), icon=":material/link_off:")
+
+
+def say_left_out(place: Any) -> None:
+    """What of this screen its address does not hold; asked when the address is written."""
+    names = st.query_params.get(address.LEFT_OUT)
+    if names:
+        place.info(
+            f"The {address.in_words(names)} is too long for a link, which holds {address.LONGEST_TEXT:,} characters: "
+            "a copied link opens without it. Under Heads and Compare, “Keep this finding” saves all of the view as a "
+            "file.",
+            icon=":material/link_off:",
+        )

@@ -8,7 +8,7 @@ from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
 from attnviz.ui import cache, long_runs
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current, on_screen
+from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen
 
 MOST_WRITTEN = 64  # tokens
 
@@ -74,7 +74,7 @@ def current_trace() -> Trace:
         )
     except AttnvizError as error:
         show_error(error)
-        st.stop()
+        raise PageEnds from None
 
 
 def entry_here() -> ModelEntry:
@@ -83,11 +83,11 @@ def entry_here() -> ModelEntry:
         entry = locate(current().model)
         if entry is None:
             _offer_download(cache.download_plan(current().model))
-            st.stop()
+            raise PageEnds from None
         return entry
     except AttnvizError as error:
         show_error(error)
-        st.stop()
+        raise PageEnds from None
 
 
 def _offer_download(download: hub.Download) -> None:

@@ -16,6 +16,10 @@ APP = Path(__file__).parents[2] / "app.py"
 ICON = Path(__file__).with_name("icon.svg")
 
 
+class PageEnds(Exception):
+    """Raised where a page has said why it can show no more. After `st.stop()` nothing could write the address."""
+
+
 def start() -> None:
     """app.py calls this first. A new session takes its view from the address, and so does a step back or forward in
     the browser's history; choices that this address does not name stay as they are.

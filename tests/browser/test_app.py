@@ -84,3 +84,15 @@ def test_learn_page_is_there_first_and_fits_a_phone(address, page):
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 6", timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
     assert page.problems == []
+
+
+def test_a_point_of_the_plane_of_heads_opens_its_head(address, page):
+    page.goto(f"{address}/similar?v=1&model=tiny-gpt&text=The+old+fox&layer=0&head=0")
+    page.get_by_text("Nearest to L0.H0").wait_for(timeout=PATIENCE)
+    page.wait_for_function("() => document.querySelector('.st-key-plane .js-plotly-plot .main-svg')")
+    page.mouse.move(*page.evaluate(TARGET, ["plane", 2, 1]))
+    page.locator(".hoverlayer text", has_text="L2.H1").wait_for(timeout=5000)
+    page.mouse.click(*page.evaluate(TARGET, ["plane", 2, 1]))
+    page.wait_for_url("**layer=2&head=1*", timeout=PATIENCE)
+    page.get_by_text("Nearest to L2.H1").wait_for(timeout=PATIENCE)
+    assert not page.problems

