@@ -69,6 +69,9 @@ def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
 
 def _ask(effort: Any, asked: tuple) -> None:
     """What it will take, and the button that starts it, where there is memory for it."""
+    from attnviz.effort import give_back
+
+    give_back()  # what a cancelled run held, now that its page is gone
     st.subheader(f"This text has {effort.n_tokens:,} tokens")
     st.write("Reading it takes a while on this machine. Nothing of it is left out.")
     numbers = st.columns(3)
@@ -102,8 +105,5 @@ def _agree(asked: tuple) -> None:
 
 def _cancel() -> None:
     """What was read so far is let go; the estimate stands there again."""
-    from attnviz.effort import give_back
-
     names, how = st.session_state.pop("agreed")
     cache.long_trace_of.clear(*names, **how)
-    give_back()
