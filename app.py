@@ -14,19 +14,25 @@ lessons = [
     for position, (name, (title, icon)) in enumerate(LESSONS.items())
 ]
 heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
+similar = st.Page("pages/similar.py", title="Similar heads", icon=":material/scatter_plot:")
 compare = st.Page("pages/compare.py", title="Compare", icon=":material/compare:")
 gallery = st.Page("pages/gallery.py", title="Gallery", icon=":material/collections_bookmark:")
+kept = st.Page("pages/findings.py", title="Findings", icon=":material/bookmarks:")
 own = st.Page("pages/own_tensors.py", title="Your own weights", icon=":material/upload_file:")
+labels = st.Page("pages/head_labels.py", title="Head labels", icon=":material/label:")
+card = st.Page("pages/head_card.py", title="A head's card", icon=":material/badge:")
 born = st.Page("pages/head_is_born.py", title="A head is born", icon=":material/egg:")
 validation = st.Page("pages/validation.py", title="Validation", icon=":material/verified:")
 architectures = st.Page("pages/architectures.py", title="Architectures", icon=":material/list_alt_check:")
+method = st.Page("pages/method.py", title="Method", icon=":material/menu_book:")
 
-explore = [heads, compare, gallery, own, born]
-page = st.navigation({"Learn": lessons, "Explore": explore, "Trust": [validation, architectures]}, position="top")
+explore = [heads, similar, compare, labels, card, gallery, kept, own, born]
+trust = [validation, architectures, method]
+page = st.navigation({"Learn": lessons, "Explore": explore, "Trust": trust}, position="top")
 with st.sidebar:
-    if page in (heads, validation):
+    if page in (heads, similar, labels, card, validation):
         pickers.model()
-    if page in (heads, born, validation):
+    if page in (heads, similar, card, born, validation):
         pickers.text()
 show_notices()
 try:

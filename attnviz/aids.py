@@ -1,15 +1,20 @@
 """The reading aids that somebody chose, as data, and the reading that they make of a trace."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from attnviz import reading
-from attnviz.reading import Reading
-from attnviz.traces import Trace
+from attnviz.reading import Group, Reading
+from attnviz.traces import BLOCK_BYTES, Trace
 
 SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
          "b-b": "within the second"}  # fmt: skip
+
+
+TOGETHER = 99_999  # past every text: the keys' window is where the queries' is
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Aids:
     """What is done to weights before they are drawn.
 
     `only_from` and `only_to` are places such as 0-3-5, empty for all. `parts` says between which of two texts: one of
-    SIDES.
+    SIDES. `window` is how many tokens are shown of each side, 0 for all, from `queries_at` and `keys_at` on; TOGETHER
+    puts the keys where the queries are. A start past the last window stands for that.
     """
 
     merge_words: bool = False
@@ -27,6 +33,9 @@ class Aids:
     parts: str = "all"
     only_from: str = ""
     only_to: str = ""
+    window: int = 0
+    queries_at: int = 0
+    keys_at: int = TOGETHER
 
     @classmethod
     def of(cls, view: Any) -> "Aids":
@@ -38,22 +47,53 @@ class Aids:
         values = ((field.name, field.default, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, default, value in values if value != default}
 
+    def of_whole_text(self) -> "Aids":
+        """The same without a window."""
+        return replace(self, window=0, queries_at=0, keys_at=TOGETHER)
+
+    def windows(self, trace: Trace, kind: str) -> tuple[range, range]:
+        """The tokens that attend and those that are attended to, of those that are shown."""
+        queries, keys = (len(side) for side in trace.sides(kind))
+        keys_at = self.queries_at if self.keys_at == TOGETHER else self.keys_at
+        return _window(queries, self.queries_at, self.window), _window(keys, keys_at, self.window)
+
 
 def read(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids) -> Reading:
     """One head of a layer (`how` is "head"), or several as one map, cell by cell ("mean" or "max")."""
+    rows = _tokens(rows_of(trace, kind, aids))
     if how == "head":
-        return aided(reading.one_head(trace, kind, layer, heads[0]), trace, kind, aids)
-    return reading.combined(aided(reading.every_head(trace, kind, layer, heads), trace, kind, aids), heads, how)
+        return aided(reading.one_head(trace, kind, layer, heads[0], rows), trace, kind, aids)
+    return reading.combined(aided(reading.every_head(trace, kind, layer, heads, rows), trace, kind, aids), heads, how)
+
+
+def at_a_glance(trace: Trace, kind: str, aids: Aids, progress: Callable[[int], object] | None = None) -> Reading:
+    """Every head of one kind, small [heads, rows, columns], with the aids; some rows of a layer at a time.
+
+    `progress` is told how many layers are done.
+    """
+    layers, n_rows = trace.of_kind(kind), len(rows_of(trace, kind, aids))
+    cells = reading.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    small = []
+    for layer in layers:
+        small.append(reading.pooled(by_block(trace, kind, layer.index, aids), n_rows, cells))
+        if progress is not None:
+            progress(len(small))
+    return replace(small[0], weights=np.concatenate([one.weights for one in small]))
 
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, how: str, aids: Aids) -> Reading:
     """Another way to look: "dimensions", "scores", "value", "rollout", "flow". Raises AttnvizError."""
+    queries, keys = aids.windows(trace, kind)
     if how == "dimensions":
-        return reading.by_dimension(trace, kind, layer, head, query)
+        found = reading.by_dimension(trace, kind, layer, head, query)
+        n_keys, d_k = found.weights.shape
+        return reading.within(found, keys, range(d_k), (n_keys, d_k), names=("keys", "dimensions"), share=False)
     if how == "scores":
-        return reading.scores_of_head(trace, kind, layer, head)
+        found = reading.scores_of_head(trace, kind, layer, head, queries)
+        return reading.within(found, queries, keys, _lengths(trace, kind), share=False)
     if how == "value":
-        return aided(reading.value_weighted_head(trace, kind, layer, head), trace, kind, aids)
+        rows = _tokens(rows_of(trace, kind, aids))
+        return aided(reading.value_weighted_head(trace, kind, layer, head, rows), trace, kind, aids)
     find: Callable[[Trace, str, int], Reading] = {"rollout": reading.rolled_out, "flow": reading.flowing}[how]
     return aided(find(trace, kind, layer), trace, kind, aids)
 
@@ -63,18 +103,66 @@ def aided(found: Reading, trace: Trace, kind: str, aids: Aids) -> Reading:
     of_texts = kind == "encoder" or trace.decoder_tokens is None
     if aids.merge_words:
         found = reading.in_words(found, trace, kind)
-    if aids.parts != "all" and trace.text_pair is not None and kind == "encoder":
-        texts = {name: [i for i, part in enumerate(trace.segments) if part == side] for side, name in enumerate("ab")}
-        source, target = aids.parts.split("-")
-        found = reading.only(found, texts[source], texts[target], what=SIDES[aids.parts])
-    if aids.only_from or aids.only_to:
-        chosen = numbers(aids.only_from) or None, numbers(aids.only_to) or None
-        found = reading.only(found, *chosen, what="chosen tokens")
+    for queries, keys, what in _choices(trace, kind, aids):
+        found = reading.only(found, queries, keys, what)
     special = [j for j, part in enumerate(trace.segments) if part is None] if of_texts or kind == "cross" else []
     hidden = {"special tokens": special if aids.hide_special else [], "the first token": [0] if aids.hide_first else []}
     what = " and ".join(name for name, tokens in hidden.items() if tokens)
     every = [token for tokens in hidden.values() for token in tokens]
-    return reading.without(found, every, renormalise=aids.renormalise, what=what)
+    found = reading.without(found, every, renormalise=aids.renormalise, what=what)
+    return reading.within(found, *aids.windows(trace, kind), _lengths(trace, kind))
+
+
+def rows_of(trace: Trace, kind: str, aids: Aids) -> list[Group]:
+    """The rows that a reading with these aids has; known before any weight is computed."""
+    rows = reading.sides_in_words(trace, kind)[0] if aids.merge_words else _by_token(trace.sides(kind)[0])
+    for queries, _, _ in _choices(trace, kind, aids):
+        rows = [rows[place] for place in reading.touching(rows, queries)]
+    return [rows[place] for place in reading.in_window(rows, aids.windows(trace, kind)[0])]
+
+
+def by_block(trace: Trace, kind: str, layer: int, aids: Aids) -> Iterator[Reading]:
+    """Every head of a layer with these aids, [heads, some rows, columns] at a time, until all rows have come.
+
+    Their weights are computed block by block, so that no array is larger than BLOCK_BYTES.
+    """
+    groups, found = rows_of(trace, kind, aids), trace.layer(layer, kind)
+    longest = max(len(tokens) for _, tokens in groups)
+    step = max(1, BLOCK_BYTES // (4 * found.n_heads * found.v.shape[1] * longest))
+    for start in range(0, len(groups), step):
+        rows = _tokens(groups[start : start + step])
+        yield aided(reading.every_head(trace, kind, layer, rows=rows), trace, kind, aids)
+
+
+def _choices(trace: Trace, kind: str, aids: Aids) -> list[tuple[list[int] | None, list[int] | None, str]]:
+    """The tokens to look from, those to look at (None: all), and what they are, for each choice among them."""
+    found: list[tuple[list[int] | None, list[int] | None, str]] = []
+    if aids.parts != "all" and trace.text_pair is not None and kind == "encoder":
+        texts = {name: [i for i, part in enumerate(trace.segments) if part == side] for side, name in enumerate("ab")}
+        source, target = aids.parts.split("-")
+        found.append((texts[source], texts[target], SIDES[aids.parts]))
+    if aids.only_from or aids.only_to:
+        found.append((numbers(aids.only_from) or None, numbers(aids.only_to) or None, "chosen tokens"))
+    return found
+
+
+def _by_token(tokens: Sequence[str]) -> list[Group]:
+    return [(token, [place]) for place, token in enumerate(tokens)]
+
+
+def _tokens(groups: Sequence[Group]) -> list[int]:
+    return [token for _, tokens in groups for token in tokens]
+
+
+def _lengths(trace: Trace, kind: str) -> tuple[int, int]:
+    queries, keys = trace.sides(kind)
+    return len(queries), len(keys)
+
+
+def _window(n: int, start: int, length: int) -> range:
+    length = min(length or n, n)
+    start = min(start, n - length)
+    return range(start, start + length)
 
 
 def numbers(listed: str) -> list[int]:

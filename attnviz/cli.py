@@ -163,26 +163,57 @@ def _label(chosen: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from attnviz.labels.corpora import read
-    from attnviz.labels.kept import study_once
+    from attnviz.labels.kept import effects_once, study_once
     from attnviz.labels.study import as_table
 
     corpus = None if chosen.corpus is None else read(chosen.corpus)
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        labelled = study_once(model, corpus, _bar_progress(bar), chosen.again).json()
+        found = study_once(model, corpus, _bar_progress(bar), chosen.again)
+    if chosen.effects:
+        with tqdm(desc="removing heads", unit="token", disable=None) as bar:
+            found = effects_once(model, found, corpus, _bar_progress(bar))
+    labelled = found.json()
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
         _print_json(labelled)
     elif chosen.out is None:
         for head in labelled["heads"]:
-            found = "   ".join(
+            labels = "   ".join(
                 f"{row['label']} {row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}] against {row['baseline']:.2f}"
                 f" ({row['confidence']})"
                 for row in head["labels"]
             )
-            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {found or 'unlabelled'}")
+            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {labels or 'unlabelled'}")
+        if chosen.effects:
+            _print_effects(labelled)
     return 0
+
+
+def _print_effects(labelled: dict[str, Any]) -> None:
+    """By metric, what it is without each head; `with_effects` says what the numbers are."""
+    said = labelled["effects"]
+    rows = [
+        (f"L{head['layer']}.H{head['head']}", row["label"], row["effect"])
+        for head in labelled["heads"]
+        for row in head["labels"]
+        if row["effect"] is not None
+    ] + [(" ".join(one["heads"]), label, one) for label, one in said["together"].items()]
+    for metric in dict.fromkeys(effect["metric"] for _, _, effect in rows):
+        print(f"\n{metric}")
+        for heads, label, effect in rows:
+            if effect["metric"] == metric:
+                low, high = effect["random_low"], effect["random_high"]
+                others = "none to compare with" if low is None else f"{low:.3f} to {high:.3f} without others"
+                print(
+                    f"  {effect['base']:.3f} intact, {effect['mean']:.3f} by means, {effect['resample']:.3f} by "
+                    f"resamples, {others}: {heads} {label}"
+                )
+    if said["reason"] is not None:
+        print(f"\n{said['reason']}")
+    for label, reason in said["unmeasured"].items():
+        print(f"{label}: {reason}")
 
 
 def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:
@@ -284,6 +315,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="sentences on which labels must hold as well: plain text, CoNLL-U, GAP, or LitBank's coreference",
+    )
+    label.add_argument(
+        "--effects", action="store_true", help="also what the model does worse without the heads; takes minutes"
     )
     label.add_argument("--again", action="store_true", help="do not take the answer that was kept from the last time")
     label.add_argument("--out", type=Path, metavar="FILE", help=".csv, .json or .parquet")

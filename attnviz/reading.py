@@ -3,18 +3,23 @@
 trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
+from attnviz.core.attention import Stages
 from attnviz.core.measures import entropy, flow, mean_distance, rollout, value_weighted
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head, Trace
 
 Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
+THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 FLOW_TOKENS = 32  # attention flow is found for texts up to this length
+ROLLOUT_TOKENS = 2048  # and rollout up to this: its products take n³ operations a layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +52,32 @@ class Reading:
         return None if row is None or column is None else (row, column)
 
     def tokens_at(self, row: int, column: int, weights: np.ndarray) -> tuple[int, int]:
-        """The token cell (query, key) behind a drawn cell: of a word's, the one with most of `weights` by token."""
+        """The token cell (query, key) behind a drawn cell: of a word's, the one with most weight.
+
+        weights [tokens of the row, keys] by token.
+        """
         queries, keys = self.rows[row][1], self.columns[column][1]
-        return max(((i, j) for i in queries for j in keys), key=lambda cell: weights[cell])
+        place, key = max(((i, j) for i in range(len(queries)) for j in keys), key=lambda cell: weights[cell])
+        return queries[place], key
 
 
 # ---- which weights
 
 
-def one_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
-    """One head by token."""
-    return _by_token(trace, kind, trace.weights(layer, head, kind))
+def one_head(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> Reading:
+    """One head by token, or only the rows of some tokens."""
+    return _by_token(trace, kind, trace.attention(layer, head, kind, rows).weights, rows=rows)
 
 
-def every_head(trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None) -> Reading:
-    """All heads of a layer by token, or some, [heads, rows, columns]."""
-    weights = trace.layer(layer, kind).attention().weights
-    return _by_token(trace, kind, weights if heads is None else weights[list(heads)])
+def every_head(
+    trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None, rows: Sequence[int] | None = None
+) -> Reading:
+    """All heads of a layer by token, or some, [heads, rows, columns]; or only the rows of some tokens."""
+    if heads is None:
+        weights = trace.layer(layer, kind).attention(rows=None if rows is None else np.asarray(rows)).weights
+    else:  # one after the other: each has stages many times as large as its weights
+        weights = np.stack([trace.attention(layer, head, kind, rows).weights for head in heads])
+    return _by_token(trace, kind, weights, rows=rows)
 
 
 def combined(every: Reading, heads: Sequence[int], how: str) -> Reading:
@@ -79,11 +93,11 @@ def combined(every: Reading, heads: Sequence[int], how: str) -> Reading:
     )
 
 
-def scores_of_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+def scores_of_head(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> Reading:
     """What softmax was given: scaled scores with bias and mask, NaN where the mask forbids."""
-    masked = trace.attention(layer, head, kind).masked
+    masked = trace.attention(layer, head, kind, rows).masked
     note = "Scores as softmax gets them, scaled and masked: only their differences within a row matter."
-    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note)
+    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note, rows=rows)
 
 
 def by_dimension(trace: Trace, kind: str, layer: int, head: int, query: int) -> Reading:
@@ -100,43 +114,46 @@ def by_dimension(trace: Trace, kind: str, layer: int, head: int, query: int) -> 
     return Reading(q[query] * k, keys, dimensions, (note,))
 
 
-def value_weighted_head(trace: Trace, kind: str, layer: int, head: int) -> Reading:
+def value_weighted_head(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> Reading:
     """How long what each key hands over is, ‖w · v W_O‖. Raises AttnvizError where W_O is not known."""
     found = trace.layer(layer, kind)
     if found.output_projection is None:
         raise AttnvizError("The output projection of this layer could not be followed: there is no W_O to weigh with.")
     _, _, v = found.vectors(head)
-    lengths = value_weighted(trace.weights(layer, head, kind), v, found.output_projection[head])
+    lengths = value_weighted(trace.attention(layer, head, kind, rows).weights, v, found.output_projection[head])
     note = "Length of weight · value · W_O: how much arrives in the residual stream, not what. Rows do not sum to 1."
-    return _by_token(trace, kind, lengths, note)
+    return _by_token(trace, kind, lengths, note, rows=rows)
 
 
 def rolled_out(trace: Trace, kind: str, layer: int) -> Reading:
-    """Attention rollout from a layer down to the input."""
-    maps = _layers_up_to(trace, kind, layer)
+    """Attention rollout from a layer down to the input. Raises AttnvizError beyond ROLLOUT_TOKENS tokens."""
+    maps = _layers_up_to(trace, kind, layer, "Rollout", ROLLOUT_TOKENS)
     note = "Rollout: heads averaged, half of each token kept, layers multiplied. It knows nothing of values."
     return _by_token(trace, kind, rollout(maps), note)
 
 
 def flowing(trace: Trace, kind: str, layer: int) -> Reading:
     """Attention flow from a layer down to the input. Raises AttnvizError beyond FLOW_TOKENS tokens."""
-    maps = _layers_up_to(trace, kind, layer)
+    maps = list(_layers_up_to(trace, kind, layer, "Attention flow", FLOW_TOKENS))
     n = maps[0].shape[-1]
-    if n > FLOW_TOKENS:
-        raise AttnvizError(f"Attention flow is found for up to {FLOW_TOKENS} tokens, and here are {n}: take less text.")
     note = "Flow: the most that can run from token to token when weights are pipes. Rows do not sum to 1."
     return _by_token(trace, kind, np.stack([flow(maps, query) for query in range(n)]), note)
 
 
-def _by_token(trace: Trace, kind: str, weights: np.ndarray, *notes: str) -> Reading:
-    rows, columns = (tuple((token, [i]) for i, token in enumerate(side)) for side in trace.sides(kind))
-    return Reading(weights, rows, columns, notes)
+def _by_token(trace: Trace, kind: str, weights: np.ndarray, *notes: str, rows: Sequence[int] | None = None) -> Reading:
+    queries, keys = (tuple((token, [i]) for i, token in enumerate(side)) for side in trace.sides(kind))
+    return Reading(weights, queries if rows is None else tuple(queries[i] for i in rows), keys, notes)
 
 
-def _layers_up_to(trace: Trace, kind: str, layer: int) -> list[np.ndarray]:
+def _layers_up_to(trace: Trace, kind: str, layer: int, what: str, longest: int) -> Iterator[np.ndarray]:
+    """Each layer's heads averaged, [1, n, n], one layer at a time."""
     if kind == "cross":
         raise AttnvizError("Layers can be followed through each other in self-attention only: pick another kind.")
-    return [one.attention().weights for one in trace.of_kind(kind)[: layer + 1]]
+    n = len(trace.sides(kind)[0])
+    if n > longest:
+        raise AttnvizError(f"{what} is found for up to {longest:,} tokens, and here are {n:,}: take less text.")
+    for one in trace.of_kind(kind)[: layer + 1]:
+        yield np.concatenate([stages.weights.mean(axis=0) for _, stages in one.blocks()])[None]
 
 
 # ---- what is done to them
@@ -144,10 +161,29 @@ def _layers_up_to(trace: Trace, kind: str, layer: int) -> list[np.ndarray]:
 
 def in_words(reading: Reading, trace: Trace, kind: str) -> Reading:
     """Subwords merged: summed over the word that is attended to, averaged over the word that attends."""
-    rows = words_of(trace) if kind == "encoder" or trace.decoder_tokens is None else list(reading.rows)
-    columns = words_of(trace) if kind != "decoder" or trace.decoder_tokens is None else list(reading.columns)
+    of_rows, of_columns = sides_in_words(trace, kind)
+    present = {token for _, tokens in reading.rows for token in tokens}
+    rows = [group for group in of_rows if present.issuperset(group[1])]
+    columns = list(of_columns)
     note = "Subwords merged into words: to a word is a sum, from a word is a mean."
-    return Reading(by_word(reading.weights, rows, columns), tuple(rows), tuple(columns), (*reading.notes, note))
+    weights = by_word(reading.weights, _places(rows, reading.rows), _places(columns, reading.columns))
+    return Reading(weights, tuple(rows), tuple(columns), (*reading.notes, note))
+
+
+def sides_in_words(trace: Trace, kind: str) -> tuple[list[Group], list[Group]]:
+    """What attends and what is attended to, by word; a decoder beside an encoder stays in tokens."""
+    queries, keys = ([(token, [i]) for i, token in enumerate(side)] for side in trace.sides(kind))
+    two_sided = trace.decoder_tokens is not None
+    return (
+        queries if two_sided and kind != "encoder" else words_of(trace),
+        keys if two_sided and kind == "decoder" else words_of(trace),
+    )
+
+
+def _places(words: Sequence[Group], tokens: Sequence[Group]) -> list[Group]:
+    """Each word with where among the given tokens its own stand."""
+    place = {number: place for place, (_, (number, *_)) in enumerate(tokens)}
+    return [(word, [place[number] for number in numbers]) for word, numbers in words]
 
 
 def without(reading: Reading, hidden: Sequence[int], *, renormalise: bool, what: str) -> Reading:
@@ -169,16 +205,66 @@ def without(reading: Reading, hidden: Sequence[int], *, renormalise: bool, what:
 
 
 def only(reading: Reading, queries: Sequence[int] | None, keys: Sequence[int] | None, what: str) -> Reading:
-    """Rows from these tokens and columns to these tokens; None stands for all. Nothing is scaled."""
-    rows = [i for i, (_, tokens) in enumerate(reading.rows) if queries is None or set(tokens) & set(queries)]
-    columns = [j for j, (_, tokens) in enumerate(reading.columns) if keys is None or set(tokens) & set(keys)]
-    if not rows or not columns:
+    """Rows from these tokens and columns to these tokens; None, and tokens that are not there, stand for all.
+
+    Nothing is scaled.
+    """
+    rows, columns = touching(reading.rows, queries), touching(reading.columns, keys)
+    return _part(reading, rows, columns, f"Only {what}; rows keep the weights they have.")
+
+
+def within(
+    reading: Reading,
+    rows_in: range,
+    columns_in: range,
+    n: tuple[int, int],
+    *,
+    names: tuple[str, str] = ("queries", "keys"),
+    share: bool = True,
+) -> Reading:
+    """Rows and columns of a window; nothing is scaled, and a note says what it leaves out.
+
+    `n` counts what the whole has on both sides. With `share` the note says how much of the rows' weight lies outside.
+    """
+    if (len(rows_in), len(columns_in)) == n:
         return reading
-    return Reading(
-        reading.weights[..., rows, :][..., columns],
-        tuple(reading.rows[i] for i in rows),
-        tuple(reading.columns[j] for j in columns),
-        (*reading.notes, f"Only {what}; rows keep the weights they have."),
+    rows, columns = in_window(reading.rows, rows_in), in_window(reading.columns, columns_in)
+    sides = zip(names, (reading.rows, reading.columns), (rows, columns), (rows_in, columns_in), n)
+    spans = [
+        f"{name} {groups[places[0]][1][0]:,} to {groups[places[-1]][1][-1]:,} of {whole:,}"
+        for name, groups, places, window, whole in sides
+        if len(window) < whole
+    ]
+    note = f"Window: {' and '.join(spans)}."
+    if share:
+        shown = reading.weights[..., rows, :]
+        total, inside = shown.sum(axis=-1), shown[..., columns].sum(axis=-1)
+        outside = np.clip(1 - np.divide(inside, total, out=np.ones_like(total), where=total > 0), 0, 1)
+        note += (
+            f" {outside.mean():.0%} of these rows' weight lies outside it (at most {outside.max():.0%} of a row); "
+            "rows keep the weights they have."
+        )
+    return _part(reading, rows, columns, note)
+
+
+def touching(groups: Sequence[Group], tokens: Sequence[int] | None) -> list[int]:
+    """The places of the groups that hold any of these tokens; of all where none does, or for None."""
+    wanted = set(() if tokens is None else tokens)
+    return [place for place, (_, own) in enumerate(groups) if not wanted.isdisjoint(own)] or list(range(len(groups)))
+
+
+def in_window(groups: Sequence[Group], window: range) -> list[int]:
+    """The places of the groups in a window; where it holds none, the first ones, as many as it is long."""
+    return touching(groups, window)[: len(window)]
+
+
+def _part(reading: Reading, rows: Sequence[int], columns: Sequence[int], note: str) -> Reading:
+    return replace(
+        reading,
+        weights=reading.weights[..., rows, :][..., columns],
+        rows=tuple(reading.rows[i] for i in rows),
+        columns=tuple(reading.columns[j] for j in columns),
+        notes=(*reading.notes, note),
     )
 
 
@@ -231,10 +317,66 @@ def words_of(trace: Trace) -> list[Group]:
 
 # ---- every head at a glance
 
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
+
+
+def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray:
+    """Weights → [heads, ≤ cells, ≤ cells], their shape kept: the largest weight in each cell.
+
+    `blocks` [heads, some queries, keys] are the rows in order, `n_queries` in all.
+    """
+    parts: list[np.ndarray] = []
+    places: list[int] = []  # of each part's rows among the pooled ones
+    done = 0
+    for block in blocks:
+        starts_q, starts_k = _starts((n_queries, block.shape[2]), cells)
+        of_rows = np.searchsorted(starts_q, np.arange(done, done + block.shape[1]), side="right")
+        found, first = np.unique(of_rows, return_index=True)
+        parts.append(np.maximum.reduceat(np.maximum.reduceat(block, starts_k, axis=2), first, axis=1))
+        places.extend(found)
+        done += block.shape[1]
+    return np.maximum.reduceat(np.concatenate(parts, axis=1), np.unique(places, return_index=True)[1], axis=1)
+
+
+def pooled(blocks: Iterable[Reading], n_rows: int, cells: int) -> Reading:
+    """A reading of several heads as `pool` leaves it; a row or column of several words is named by the first.
+
+    Its rows come in blocks, `n_rows` in all.
+    """
+    seen: list[Reading] = []
+
+    def weights() -> Iterator[np.ndarray]:
+        for block in blocks:
+            seen.append(replace(block, weights=np.empty(0)))
+            yield block.weights
+
+    small = pool(weights(), n_rows, cells)
+    sides = [group for block in seen for group in block.rows], seen[0].columns
+    rows, columns = (
+        tuple(_joined(groups[start:end]) for start, end in pairwise([*starts, len(groups)]))
+        for groups, starts in zip(sides, _starts((n_rows, len(sides[1])), cells))
+    )
+    return Reading(small, rows, columns)
+
+
+def _starts(shape: tuple[int, ...], cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pooled row begins, and each pooled column."""
+    side = min(max(shape), cells)
+    return np.unique(np.arange(side) * shape[0] // side), np.unique(np.arange(side) * shape[1] // side)
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    return groups[0][0] + ("…" if len(groups) > 1 else ""), [token for _, tokens in groups for token in tokens]
+
+
 MEASURES = {
     "weight": "weight from query to key",
     "entropy": "entropy of a row, bits",
     "distance": "distance looked, tokens",
+    "largest": "largest weight of a row",
     "first": "weight on the first token",
     "sink": "share of the sink",
 }
@@ -243,24 +385,46 @@ MEASURES = {
 def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
     """One of MEASURES for every head [layers, heads], NaN where a layer has fewer; rows that see no key are left out.
 
-    Layer by layer: no more than one layer's weights are held.
+    Some rows of one layer at a time: no more is held.
     """
     layers = trace.of_kind(kind)
     found = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
     for row, layer in zip(found, layers):
-        stages = layer.attention()
-        live = ~np.asarray(stages.dead_rows)
         if measure == "weight":
-            values = stages.weights[:, query, key]
-        elif measure == "first":
-            values = _mean(stages.weights[:, :, 0], live)
-        elif measure == "sink":
-            values = _mean(stages.sink_share, live)
+            values = layer.attention(rows=np.array([query])).weights[:, 0, key]
         else:
-            of_rows = {"entropy": entropy, "distance": mean_distance}[measure]
-            values = _mean(of_rows(stages.weights), live)
+            shift = layer.v.shape[1] - layer.n_queries
+            parts = [(_of_rows(measure, rows + shift, stages), ~stages.dead_rows) for rows, stages in layer.blocks()]
+            values = _mean(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts)))
         row[: layer.n_heads] = values
     return found
+
+
+def _of_rows(measure: str, places: np.ndarray, stages: Stages) -> np.ndarray:
+    """A measure of each row, [heads, rows], whose queries stand at these places."""
+    if measure == "sink":
+        return stages.sink_share
+    if measure == "first":
+        return stages.weights[:, :, 0]
+    if measure == "largest":
+        return stages.weights.max(axis=-1)
+    if measure == "entropy":
+        return entropy(stages.weights)
+    return mean_distance(stages.weights, places)
+
+
+def overview(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """One head along the whole text: how wide each query looks, and how much each key gets.
+
+    Entropy of each row in bits [queries], and the sum of each column [keys]: 1 is what a key would get on average if
+    there are as many queries. Some rows at a time.
+    """
+    found = trace.layer(layer, kind)
+    wide, gets = [], np.zeros(found.v.shape[1])
+    for _, stages in found.blocks(head):
+        wide.append(entropy(stages.weights))
+        gets += stages.weights.sum(axis=0)
+    return np.concatenate(wide), gets
 
 
 def ranked(found: np.ndarray, kind: str) -> list[tuple[Head, float]]:

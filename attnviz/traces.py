@@ -8,6 +8,7 @@ import numpy as np
 from attnviz.core.attention import Stages, attention, attention_from_scores
 
 KINDS = ("encoder", "decoder", "cross")
+BLOCK_BYTES = 8 * 2**20  # of one stage [heads, rows, keys], where a layer is gone through some rows at a time
 
 
 @dataclass(frozen=True, order=True)
@@ -81,6 +82,18 @@ class LayerAttention:
         stages = self._stages(heads, kv_heads, slice(None) if rows is None else rows)
         return stages if head is None else Stages(**{name: value[0] for name, value in vars(stages).items()})
 
+    def blocks(self, head: int | None = None, rows: Sequence[int] | None = None) -> Iterator[tuple[np.ndarray, Stages]]:
+        """Some query rows after the other (None: all): their numbers, and their stages as `attention` gives them.
+
+        No array of a stage is larger than BLOCK_BYTES, so any length of text can be gone through.
+        """
+        numbers = np.arange(self.n_queries) if rows is None else np.asarray(rows)
+        row_bytes = (self.n_heads if head is None else 1) * self.v.shape[1] * 4
+        step = max(1, BLOCK_BYTES // row_bytes)
+        for start in range(0, len(numbers), step):
+            block = numbers[start : start + step]
+            yield block, self.attention(head, block)
+
     def _stages(self, heads: slice, kv_heads: slice, rows: np.ndarray | slice) -> Stages:
         def part(extra: np.ndarray | None) -> np.ndarray | None:
             return None if extra is None else (extra if extra.shape[0] == 1 else extra[heads])[:, rows]
@@ -153,12 +166,15 @@ class Trace:
             raise IndexError(f"no layer {index}; {self.model} has layers 0 to {len(layers) - 1}")
         return layers[index]
 
-    def attention(self, layer: int, head: int, kind: str | None = None) -> Stages:
-        """All stages of one head [queries, keys]. Raises IndexError where there is no such head."""
+    def attention(self, layer: int, head: int, kind: str | None = None, rows: Sequence[int] | None = None) -> Stages:
+        """All stages of one head [queries, keys], or of some of its query rows.
+
+        Raises IndexError where there is no such head.
+        """
         found = self.layer(layer, kind)
         if not 0 <= head < found.n_heads:
             raise IndexError(f"no head {head} in layer {layer}; it has heads 0 to {found.n_heads - 1}")
-        return found.attention(head)
+        return found.attention(head, None if rows is None else np.asarray(rows))
 
     def weights(self, layer: int, head: int, kind: str | None = None) -> np.ndarray:
         """[queries, keys]; every row that may look anywhere sums to one (less the sink's share)."""

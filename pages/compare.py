@@ -1,16 +1,20 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from attnviz import figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
+from attnviz.findings import numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache
+from attnviz.ui import cache, findings, pictures
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
@@ -18,6 +22,7 @@ from attnviz.ui.theme import theme
 chosen = view()
 st.title("Compare")
 st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+finding = findings.show("compare")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
@@ -65,10 +70,10 @@ try:
     for place, letter, (_, head), reading in zip((left, middle), "AB", sides, readings):
         draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
     change = difference(*readings)
+    largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
     if not change.weights.size:
         right.info("The two sentences share no word, so there is nothing to subtract.")
     else:
-        largest = float(np.abs(change.weights).max())
         with right:
             st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both have.")
             st.metric(
@@ -76,10 +81,19 @@ try:
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
                 help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
             )
-        draw(right, change, "B − A", "compare_difference", scale="signed", top=max(largest, 1e-9))
+        draw(right, change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
         right.caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             right.caption(note)
+    numbers = numbers_of(change)
+    findings.judge(finding, numbers, sides[0][0].revision)
+    with right.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
+            partial(pictures.of_comparison, sides, readings, change, largest),
+        )  # fmt: skip
+        title = f"{sides[1][1]} − {sides[0][1]}"
+        findings.keep("compare", title, sides[0][0], numbers, partial(pictures.certificate, *sides[0]))
     for place, (trace, head) in zip((left, middle), sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)

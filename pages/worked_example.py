@@ -1,6 +1,7 @@
 """The worked example: a few words in a few dimensions, every stage with exact numbers, one row followed."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -8,7 +9,9 @@ import streamlit as st
 from attnviz import figures
 from attnviz.core import attention as core
 from attnviz.core.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
+from attnviz.ui import pictures
 from attnviz.ui.address import STAGES
+from attnviz.ui.downloads import take_away
 from attnviz.ui.example import edited_inputs, preset_of, projections_in_numbers, row_in_numbers
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
@@ -117,6 +120,13 @@ wide = 4 if len(charts) == 4 else 3
 places = [place for start in range(0, len(charts), wide) for place in st.columns(wide)]
 for place, (name, title, values, columns, says) in zip(places, charts):
     draw(place, f"{name}_{title[0]}", values, columns, title, says, chosen_row=row)
+shown = [
+    (title[0] if name == "projections" else name, title, values, columns) for name, title, values, columns, _ in charts
+]
+take_away(
+    "example", "worked example",
+    partial(pictures.of_example, example, shown, {"scaled": chosen.scaled, "causal": chosen.causal, "stage": stage}),
+)  # fmt: skip
 
 st.subheader(f"The row of “{plain(tokens[row])}”, number by number")
 st.markdown(f"`{projections_in_numbers(example, row)}`")

@@ -80,6 +80,7 @@ def test_every_measure_of_every_head(tiny_model, measure):
         "weight": weights[3, 1],
         "entropy": np.mean([-(row[row > 0] * np.log2(row[row > 0])).sum() for row in weights]),
         "distance": (weights * np.abs(there[:, None] - there)).sum(axis=1).mean(),
+        "largest": weights.max(axis=1).mean(),
         "first": weights[:, 0].mean(),
         "sink": 0,
     }[measure]

@@ -40,7 +40,9 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """What a linear layer gives."""
+    """What a linear layer gives; `place` is the number of the attention whose output it was given, exactly that."""
+
+    place: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,8 @@ class SoftmaxTap(TorchDispatchMode):
 
     `lengths` are those of the texts in the batch: attention over anything else, such as blocks, is not followed.
     With None for them, all is. `projections` holds, for each attention whose output was followed, the weights
-    [heads · d_v, d_model] that met exactly this output: views of the model's own.
+    [heads · d_v, d_model] that met exactly this output: views of the model's own. `added` are the numbers of those
+    whose projection was then added to something of its size as it is, such as the residual stream.
     """
 
     def __init__(self, batch: int, lengths: Collection[int] | None, watcher: Callable[[Attended], object]) -> None:
@@ -94,6 +97,7 @@ class SoftmaxTap(TorchDispatchMode):
         self.n_heads = 0
         self.unfollowed: set[Softmax] = set()
         self.projections: list[list[torch.Tensor]] = []
+        self.added: set[int] = set()
         self._output: Any = None  # of the latest attention
         self._known: Any = WeakTensorKeyDictionary()
 
@@ -109,8 +113,7 @@ class SoftmaxTap(TorchDispatchMode):
             scores = Scores(args[1], args[2].mT, kwargs.get("alpha", 1), bias.expand_as(result))
             self._multiplied(scores, args[1:], known[1:], result)
         elif name in ("mm", "addmm"):
-            self._known[result] = Projection()
-            self._projected(args[-2], known[-2], args[-1])
+            self._known[result] = Projection(self._projected(args[-2], known[-2], args[-1]))
         elif name in ("_softmax", "_safe_softmax"):
             self._softmaxed(args[0], args[1], known[0], result)
         elif name.startswith("_scaled_dot_product") and not computing.get():
@@ -118,6 +121,8 @@ class SoftmaxTap(TorchDispatchMode):
         elif name in VIEWS and known[0] is not None:
             self._known[result] = _viewed(known[0], func, args, kwargs)
         elif name.rstrip("_") in POINTWISE and any(known):
+            if name.rstrip("_") == "add" and kwargs.get("alpha", 1) == 1:
+                self._added(args, known)
             self._learn(result, _changed(name.rstrip("_"), args, kwargs, known, result))
         return result
 
@@ -127,13 +132,19 @@ class SoftmaxTap(TorchDispatchMode):
         self._output = output
         self.projections.append([])
 
-    def _projected(self, rows: torch.Tensor, known: Any, weight: torch.Tensor) -> None:
-        """rows [batch · queries, width] have met weight [width, d_model]."""
+    def _projected(self, rows: torch.Tensor, known: Any, weight: torch.Tensor) -> int | None:
+        """rows [batch · queries, width] have met weight [width, d_model]; of which attention they are the output."""
         latest = len(self.projections) - 1
         if isinstance(known, Output) and known.place == latest:
             whole = self._output.flatten(-2).flatten(0, 1)
             if torch.equal(rows, whole):
                 self.projections[latest].append(weight)
+                return latest
+        return None
+
+    def _added(self, terms: Any, known: Any) -> None:
+        if all(isinstance(term, torch.Tensor) for term in terms) and terms[0].shape == terms[1].shape:
+            self.added |= {one.place for one in known if isinstance(one, Projection) and one.place is not None}
 
     def _learn(self, tensor: torch.Tensor, known: Any) -> None:
         if known is not None:
@@ -204,7 +215,10 @@ def _step_by_step(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=Fa
 
 def _viewed(known, func, args, kwargs):
     if isinstance(known, Scores) and known.bias is not None:
-        return replace(known, bias=func(known.bias, *args[1:], **kwargs))
+        try:
+            return replace(known, bias=func(known.bias, *args[1:], **kwargs))
+        except RuntimeError:  # it stands for more numbers than it holds, and has no such view
+            return replace(known, bias=func(known.bias.contiguous(), *args[1:], **kwargs))
     return known
 
 
@@ -218,17 +232,19 @@ def _changed(name, args, kwargs, known, result):
         args, known = args[1::-1], known[1::-1]
     first, other = known[0], args[1]
     if isinstance(first, Projection):
-        return None if name in ("add", "sub", "where") else first
+        return None if name in ("add", "sub", "where") else Projection()
     if not isinstance(first, Scores) or name in CLAMPS:
         return first
-    bias = torch.zeros_like(result) if first.bias is None else first.bias.expand_as(result)
+    bias = result.new_zeros(()) if first.bias is None else first.bias  # as small as it can be said: it is quadratic
     if name == "masked_fill":
-        return replace(first, bias=bias.masked_fill(other, args[2]))
+        return replace(first, bias=bias.masked_fill(other, args[2]).expand_as(result))
     if name in ("add", "sub"):
         step = kwargs.get("alpha", 1) * (1 if name == "add" else -1)
-        return replace(first, bias=bias + step * other)
+        return replace(first, bias=(bias + step * other).expand_as(result))
     if isinstance(other, torch.Tensor) and other.numel() > 1:
-        return replace(first, bias=bias * other) if name == "mul" else None  # a mask of zeros and ones
+        return (
+            replace(first, bias=(bias * other).expand_as(result)) if name == "mul" else None
+        )  # a mask of zeros and ones
     factor = float(other) if name == "mul" else 1 / float(other)
     return replace(first, scale=first.scale * factor, bias=None if first.bias is None else bias * factor)
 
@@ -239,9 +255,9 @@ def _where(args, known, result):
     scores = known[1] if isinstance(known[1], Scores) else known[2]
     if not isinstance(scores, Scores):
         return scores
-    bias = torch.zeros_like(result) if scores.bias is None else scores.bias
+    bias = result.new_zeros(()) if scores.bias is None else scores.bias
     chosen = torch.where(condition, bias, other) if scores is known[1] else torch.where(condition, one, bias)
-    return replace(scores, bias=chosen)
+    return replace(scores, bias=chosen.expand_as(result))
 
 
 def as_call(attended: Attended) -> AttentionCall:

@@ -19,6 +19,7 @@ from transformers.masking_utils import eager_mask
 
 from attnviz.core.attention import attention
 from attnviz.errors import AttnvizError
+from attnviz.traces import BLOCK_BYTES
 
 IMPLEMENTATION = "attnviz"
 # Arguments that say nothing about the weights which mask, scale and the ones used here do not say already. Anything
@@ -195,17 +196,28 @@ def _computed(call, module):
         return sdpa_attention_forward(
             module, call.query, call.key, call.value, call.mask, scaling=call.scale, is_causal=call.is_causal
         )
-    stages = attention(
-        call.query,
-        call.key,
-        call.value,
-        scale=call.scale,
-        mask=normalise_mask(call.mask, call.key.shape[-2]),
-        bias=call.bias,
-        softcap=call.softcap,
-        sink=call.sink,
-    )
-    return stages.output.to(call.value.dtype).transpose(1, 2).contiguous(), None
+    mask = normalise_mask(call.mask, call.key.shape[-2])
+    step = max(1, BLOCK_BYTES // (4 * call.query.shape[:2].numel() * call.key.shape[-2]))
+    outputs = []
+    for start in range(0, call.n_queries, step):
+        rows = slice(start, start + step)
+        stages = attention(
+            call.query[:, :, rows],
+            call.key,
+            call.value,
+            scale=call.scale,
+            mask=_some_rows(mask, rows),
+            bias=_some_rows(call.bias, rows),
+            softcap=call.softcap,
+            sink=call.sink,
+        )
+        outputs.append(stages.output)
+    return torch.cat(outputs, dim=2).to(call.value.dtype).transpose(1, 2).contiguous(), None
+
+
+def _some_rows(extra: torch.Tensor | None, rows: slice) -> torch.Tensor | None:
+    """Of a mask or bias [batch, heads, queries or 1, keys]."""
+    return extra if extra is None or extra.shape[-2] == 1 else extra[..., rows, :]
 
 
 def _watched_interface(self, attn_implementation, default):

@@ -1,5 +1,6 @@
 """Every layer's attention in one forward pass over a batch, by whichever route shows all of it."""
 
+import itertools
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from attnviz.traces import LayerAttention
 
 Inputs = Mapping[str, torch.Tensor]  # [batch, tokens] by the name of the argument
 EagerWatcher = Callable[[AttentionCall, torch.Tensor, torch.Tensor], None]
+Progress = Callable[[int], object]  # told how many layers are done
 Keep = Callable[[str, int, AttentionCall], Any]
 Change = Callable[[str, int, torch.Tensor], None]
 _twins: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
@@ -37,24 +39,33 @@ _changes: ContextVar[tuple[tuple[Any, Change], ...]] = ContextVar("attnviz_chang
 @dataclass(frozen=True, eq=False)
 class Pass:
     """One forward pass: its route, "interface" or "fallback", what the module gave, what was kept of each attention in
-    the order in which they ran, and the weights that the output of each met next."""
+    the order in which they ran, the weights that the output of each met next, and the numbers of those that were then
+    added to the residual stream as they were."""
 
     route: str
     result: Any
     kept: list[Any]
     projections: list[list[torch.Tensor]]
+    added: set[int]
 
 
-def capture_batch(module: Any, inputs: Inputs) -> tuple[str, list[tuple[LayerAttention, ...]]]:
+def capture_batch(
+    module: Any, inputs: Inputs, progress: Progress | None = None
+) -> tuple[str, list[tuple[LayerAttention, ...]]]:
     """The route, "interface" or "fallback", and for each text of the batch its layers.
 
-    Raises Uncapturable where neither route shows every layer; the message says why.
+    `progress` is told how many layers are done; what it raises ends the pass. Raises Uncapturable where neither route
+    shows every layer; the message says why.
     """
     shared = _SharedMasks(_batch(inputs))
+    numbers = itertools.count(1)
 
     def keep(kind: str, index: int, call: AttentionCall) -> list[LayerAttention]:
         check_finite(module, call)
-        return _layer_of_each_text(kind, index, call, shared)
+        layers = _layer_of_each_text(kind, index, call, shared)
+        if progress is not None:
+            progress(next(numbers))
+        return layers
 
     seen = observe(module, inputs, keep)
     weights = [view_of(met[0]) if len(met) == 1 else None for met in seen.projections]
@@ -221,7 +232,7 @@ class _Attentions:
         """Raises Uncapturable where no attention ran."""
         if not self.kept:
             raise Uncapturable("It never calls softmax over keys: it has no attention, or computes it in another way.")
-        return Pass(route, result, self.kept, tap.projections)
+        return Pass(route, result, self.kept, tap.projections, tap.added)
 
 
 def check_finite(module: Any, call: AttentionCall) -> None:

@@ -1,5 +1,9 @@
 """What a language model expects: at the end of a text, or where a token is masked."""
 
+import functools
+import inspect
+from typing import Any
+
 import torch
 
 from attnviz.capture.layers import forward
@@ -23,12 +27,24 @@ def predictions(model: LoadedModel, traced: Trace, k: int = 5) -> list[Predictio
     if model.language_model is None or not positions:
         return []
     with model.lock:
-        logits = forward(model.language_model, batch_of_one(model.module, traced.inputs)).logits[0, positions]
+        logits = _logits(model.language_model, batch_of_one(model.module, traced.inputs), positions)
         likeliest = torch.softmax(logits.float(), dim=-1).topk(min(k, logits.shape[-1]))
         return [
             (position, [(tokens_of_ids(model.tokenizer, [number])[0], p) for number, p in zip(numbers, chances)])
             for position, numbers, chances in zip(positions, likeliest.indices.tolist(), likeliest.values.tolist())
         ]
+
+
+def _logits(module: Any, inputs: dict[str, torch.Tensor], positions: list[int]) -> torch.Tensor:
+    """[positions, vocabulary]; no others are computed where only the last are asked for and the model can do that."""
+    if positions == [inputs["input_ids"].shape[1] - 1] and keeps_last_logits(module):
+        return forward(functools.partial(module, logits_to_keep=1), inputs).logits[0]
+    return forward(module, inputs).logits[0, positions]
+
+
+def keeps_last_logits(module: Any) -> bool:
+    """Whether the model can give the logits of its last token alone."""
+    return "logits_to_keep" in inspect.signature(module.forward).parameters
 
 
 def _positions(model: LoadedModel, traced: Trace) -> list[int]:

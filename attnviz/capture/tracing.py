@@ -8,10 +8,10 @@ import torch
 
 from attnviz.capture.generation import decoder_ids, written_ids
 from attnviz.capture.interface import Uncapturable
-from attnviz.capture.layers import capture_batch, forward
+from attnviz.capture.layers import Progress, capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
-from attnviz.models.text import TokenizedText, check_text, tokenize, tokens_of_ids, with_written
+from attnviz.models.text import TokenizedText, check_text, read_ids, tokenize, tokens_of_ids, with_written
 from attnviz.traces import LayerAttention, Trace
 
 
@@ -24,6 +24,7 @@ def trace(
     read_special: bool = False,
     add_special: bool = True,
     write: int = 0,
+    progress: Progress | None = None,
 ) -> Trace:
     """One forward pass over a text (or a pair of texts, where the model takes them).
 
@@ -32,7 +33,8 @@ def trace(
     typed ones, such as [MASK], as what they stand for, where they would be plain text. A decoder's text always
     begins with its start token. With `write`, a model that is a decoder alone writes up to so many tokens after the
     text, greedily, until it ends it; then the finished text is read in one pass, which shows what each token looked
-    at as it was written, and what the last one looks at.
+    at as it was written, and what the last one looks at. `progress(layers done)` is called after each layer; what it
+    raises ends the run, and nothing of it is kept.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
@@ -57,7 +59,7 @@ def trace(
             if model.limit is not None and len(inputs["decoder_input_ids"]) > model.limit:
                 raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         try:
-            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs))
+            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), progress)
         except Uncapturable as reason:
             raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
     traced = Trace(
@@ -92,6 +94,37 @@ def trace(
                 "Pick another model."
             )
     return traced
+
+
+def trace_ids(model: LoadedModel, ids: Sequence[int]) -> Trace:
+    """One forward pass over token ids, special ones among them, for a model with one text: a probe, as it was shown.
+
+    Raises AttnvizError for a model that cannot be traced.
+    """
+    start = time.perf_counter()
+    with model.lock:
+        text, read = read_ids(model.tokenizer, ids)
+        try:
+            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, read.inputs))
+        except Uncapturable as reason:
+            raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
+    return Trace(
+        model=model.name,
+        revision=model.revision,
+        architecture=model.architecture,
+        text=text,
+        text_pair=None,
+        tokens=read.tokens,
+        pieces=read.pieces,
+        token_ids=tuple(ids),
+        offsets=read.offsets,
+        words=read.words,
+        segments=read.segments,
+        layers=layers,
+        seconds=time.perf_counter() - start,
+        inputs=read.inputs,
+        route=route,
+    )
 
 
 def read_text(

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
-from attnviz.capture.interface import AttentionCall, computing
+from attnviz.capture.interface import AttentionCall
 from attnviz.capture.layers import check_finite, observe
 from attnviz.core.attention import Stages, attention, attention_from_scores
 
@@ -31,12 +32,9 @@ def reduce_weights(module: Any, rows: Sequence[Sequence[int]], reduce: Callable[
     """
 
     def keep(kind: str, index: int, call: AttentionCall) -> T:
-        check_finite(module, call)
-        token = computing.set(True)
-        try:
+        with _disable_current_modes():  # the tap would look at every operation of ours, in vain
+            check_finite(module, call)
             stages = _attention_of(call)
-        finally:
-            computing.reset(token)
         return reduce(LayerWeights(kind, index, stages.weights.cpu().numpy(), stages.output.cpu().numpy()))
 
     return observe(module, {"input_ids": torch.tensor(rows, device=module.device)}, keep).kept

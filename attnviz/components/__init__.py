@@ -2,8 +2,10 @@
 
 Every view takes the weights of one head [queries, keys], the two sides' tokens, a `key` and a `theme` ("light" or
 "dark"), returns what the reader chose in this very run or None, and calls `on_choose` with it before the run.
+`copy_link` is a button.
 """
 
+from attnviz.components.links import copy_link
 from attnviz.components.views import canvas_map, lines, strip
 
-__all__ = ["canvas_map", "lines", "strip"]
+__all__ = ["canvas_map", "copy_link", "lines", "strip"]

@@ -1,6 +1,7 @@
 """What can be said of weight matrices: of one head, and of all layers together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,18 +19,28 @@ def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
     return 0.0 - (weights * logs).sum(axis=axis)  # and never a negative zero
 
 
+def jensen_shannon(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Jensen–Shannon divergence of two distributions in bits: 0 where they are the same, 1 where they share nothing.
+
+    Source: Lin (1991), "Divergence Measures Based on the Shannon Entropy", section IV.
+    """
+    return np.maximum(entropy((p + q) / 2, axis) - (entropy(p, axis) + entropy(q, axis)) / 2, 0.0)
+
+
 def variation(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
     """Total variation distance, ½ Σ |p − q|: the share of the weight that would have to move."""
     return np.abs(p - q).sum(axis=axis) / 2
 
 
-def mean_distance(weights: np.ndarray) -> np.ndarray:
+def mean_distance(weights: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
     """weights [..., queries, keys] to how many tokens away each row looks on average [..., queries].
 
-    The last query is taken to stand at the last key, as in self-attention.
+    `places` [queries] are the keys at which the queries stand; without them the last query is taken to stand at the
+    last key, as in self-attention.
     """
     n_queries, n_keys = weights.shape[-2:]
-    apart = np.abs(np.arange(n_keys)[None, :] - np.arange(n_queries)[:, None] - (n_keys - n_queries))
+    stand = np.arange(n_keys - n_queries, n_keys) if places is None else places
+    apart = np.abs(np.arange(n_keys)[None, :] - stand[:, None])
     return (weights * apart).sum(axis=-1)
 
 
@@ -43,7 +54,7 @@ def value_weighted(weights: np.ndarray, v: np.ndarray, output_projection: np.nda
     return weights * np.linalg.norm(v @ output_projection, axis=-1)[..., None, :]
 
 
-def rollout(layers: Sequence[np.ndarray]) -> np.ndarray:
+def rollout(layers: Iterable[np.ndarray]) -> np.ndarray:
     """Attention through all layers [n, n]: row i shares out what of each input token is mixed into token i at the end.
 
     `layers` are weights [heads, n, n], the first layer first. Heads are averaged, half of each token is kept (the
@@ -51,10 +62,7 @@ def rollout(layers: Sequence[np.ndarray]) -> np.ndarray:
     nothing of values or of what the layers in between do to a vector.
     Source: Abnar & Zuidema (2020), "Quantifying Attention Flow in Transformers", section 3.1.
     """
-    mixed = np.eye(layers[0].shape[-1])
-    for step in with_residual(layers):
-        mixed = step @ mixed
-    return mixed
+    return reduce(lambda mixed, step: step @ mixed, with_residual(layers))
 
 
 def flow(layers: Sequence[np.ndarray], query: int) -> np.ndarray:
@@ -64,7 +72,7 @@ def flow(layers: Sequence[np.ndarray], query: int) -> np.ndarray:
     another token's (each is found alone), so they do not sum to one.
     Source: Abnar & Zuidema (2020), section 3.2.
     """
-    steps = with_residual(layers)
+    steps = list(with_residual(layers))
     n = len(steps[0])
     capacities = np.zeros(((len(steps) + 1) * n,) * 2, dtype=np.int32)
     for depth, step in enumerate(reversed(steps)):  # nodes count from the last layer down
@@ -75,10 +83,8 @@ def flow(layers: Sequence[np.ndarray], query: int) -> np.ndarray:
     return np.array([maximum_flow(graph, query, token).flow_value for token in inputs]) / FLOW_UNITS
 
 
-def with_residual(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+def with_residual(layers: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Each layer's weights [heads, n, n] as one matrix [n, n]: the heads' mean, half of it the token itself."""
-    steps = []
     for weights in layers:
         step = (weights.mean(axis=0) + np.eye(weights.shape[-1])) / 2
-        steps.append(step / step.sum(axis=-1, keepdims=True))
-    return steps
+        yield step / step.sum(axis=-1, keepdims=True)

@@ -30,29 +30,41 @@ def made(picture: Picture, ending: str) -> bytes:
 
         return page(picture).encode()
     if ending == "py":
-        return (_commented(picture.provenance.lines()) + "\n" + picture.python).encode()
+        return (_commented(picture.provenance) + "\n" + picture.python).encode()
     return {"csv": _csv, "npz": _npz}[ending](picture)
 
 
 def _csv(picture: Picture) -> bytes:
-    """Provenance in lines that start with #, then one line a weight."""
+    """Provenance in lines that start with #, then one line a number, with the drawing or the head it belongs to."""
     file = io.StringIO()
-    file.write(_commented((*picture.provenance.lines(), *picture.reading.notes)))
+    file.write(_commented((*picture.provenance, *picture.notes)))
     lines = csv.writer(file)
-    lines.writerow(["row", "from", "column", "to", "weight"])
-    found = picture.reading
-    queries, keys = found.queries, found.keys
-    for (i, j), weight in np.ndenumerate(found.weights):
-        lines.writerow([i, queries[i], j, keys[j], repr(float(weight))])
+    first = picture.drawings[0]
+    several = ["drawing"] if len(picture.drawings) > 1 else []
+    of_head = ["head"] if first.reading.weights.ndim == 3 else []
+    rows, columns, numbers = first.axes
+    lines.writerow([*several, *of_head, "row", rows, "column", columns, numbers])
+    for drawing in picture.drawings:
+        name = [drawing.name] if several else []
+        queries, keys = drawing.reading.queries, drawing.reading.keys
+        for (*head, i, j), number in np.ndenumerate(drawing.reading.weights):
+            whose = ["L{}.H{}".format(*drawing.heads[place]) for place in head]
+            lines.writerow([*name, *whose, i, queries[i], j, keys[j], repr(float(number))])
     return file.getvalue().encode()
 
 
 def _npz(picture: Picture) -> bytes:
-    """weights [rows, columns], queries, keys, notes and provenance; readable without pickle."""
-    found = picture.reading
-    words = {"queries": found.queries, "keys": found.keys, "notes": found.notes}
-    arrays = {name: np.array(value, dtype=np.str_) for name, value in words.items()}
-    arrays |= {"weights": found.weights, "provenance": np.array(picture.provenance.lines())}
+    """Of each drawing its numbers as weights [rows, columns] (of a grid [heads, rows, columns]), and what rows
+    (queries) and columns (keys) are called; of several, each behind the drawing's name and a point. Readable without
+    pickle."""
+    arrays = {"provenance": np.array(picture.provenance), "notes": np.array(picture.notes, dtype=np.str_)}
+    for drawing in picture.drawings:
+        before = f"{drawing.name}." if len(picture.drawings) > 1 else ""
+        arrays[f"{before}weights"] = drawing.reading.weights
+        arrays[f"{before}queries"] = np.array(drawing.reading.queries, dtype=np.str_)
+        arrays[f"{before}keys"] = np.array(drawing.reading.keys, dtype=np.str_)
+        if drawing.heads:
+            arrays[f"{before}heads"] = np.array(drawing.heads)
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()

@@ -2,8 +2,10 @@
 
 import html
 
+import plotly.graph_objects as go
+
 from attnviz import figures
-from attnviz.export.pictures import Picture
+from attnviz.export.pictures import Drawing, Picture
 from attnviz.figures.theme import THEMES
 
 PAGE = """<!doctype html>
@@ -30,20 +32,41 @@ footer {{ color: {faint}; }}
 
 
 def page(picture: Picture) -> str:
-    """The heatmap as Plotly draws it, with its script inside; any other view stands above it as an SVG."""
-    found, colours = picture.reading, THEMES[picture.theme]
-    figure = figures.weight_map(
-        found.weights, found.queries, found.keys, title=picture.title, scale=picture.scale, top=picture.top,
-        theme=picture.theme,
-    )  # fmt: skip
+    """Each drawing as Plotly draws it, with its script inside once; lines, strips and tables stand above as an SVG."""
+    colours = THEMES[picture.drawings[0].theme]
+    figures_of = [_figure(drawing) for drawing in picture.drawings]
+    on_paper = any(drawing.shown_as in ("lines", "strip", "table") for drawing in picture.drawings)
     return PAGE.format(
-        title=html.escape(f"{picture.title} of {picture.provenance.model}"),
-        provenance=html.escape("\n".join(picture.provenance.lines())),
-        notes="".join(f"<p>{html.escape(note)}</p>" for note in found.notes),
-        drawn="" if picture.shown_as == "heatmap" else _svg(picture),
-        figure=figure.to_html(include_plotlyjs=True, full_html=False, config={"displayModeBar": False}),
+        title=html.escape(picture.title),
+        provenance=html.escape("\n".join(picture.provenance)),
+        notes="".join(f"<p>{html.escape(note)}</p>" for note in picture.notes),
+        drawn=_svg(picture) if on_paper else "",
+        figure="\n".join(
+            figure.to_html(include_plotlyjs=place == 0, full_html=False, config={"displayModeBar": False})
+            for place, figure in enumerate(figures_of)
+        ),
         python=html.escape(picture.python),
         page=colours.page, text=colours.text, faint=colours.faint,
+    )  # fmt: skip
+
+
+def _figure(drawing: Drawing) -> go.Figure:
+    """As it is on screen; of lines, strips and tables the heatmap."""
+    found, title, theme = drawing.reading, drawing.title, drawing.theme
+    if drawing.shown_as == "grid":
+        return figures.grid_of_heads(found.weights, drawing.heads, chosen=drawing.cell, theme=theme)
+    if drawing.shown_as == "measure":
+        return figures.measured_heads(found.weights, title=title, chosen=drawing.cell, theme=theme)
+    if drawing.shown_as == "plane":
+        across, up = found.keys
+        return figures.plane_of_heads(
+            drawing.heads, found.weights, (across, up), chosen=drawing.cell, title=title, theme=theme
+        )
+    if drawing.shown_as == "matrix":
+        return figures.matrix(found.weights, found.queries, found.keys, title=title, theme=theme)
+    return figures.weight_map(
+        found.weights, found.queries, found.keys, title=title, scale=drawing.scale, top=drawing.top,
+        says=drawing.axes[2], theme=theme,
     )  # fmt: skip
 
 

@@ -55,22 +55,45 @@ def versions() -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A reading as a view draws it: `shown_as` is heatmap, lines, strip or table; `cell` (row, column) is chosen.
+class Drawing:
+    """A reading as a view draws it.
 
-    `glue` tells which rows, and which columns, continue the word before; `python` are the lines that make it again.
+    `shown_as` is heatmap, lines, strip or table, of weights [rows, columns]; matrix, a small one with its numbers;
+    measure, one number a head [layers, heads]; plane, two numbers a head [heads, 2]; or grid, small maps
+    [heads, rows, columns]. `heads` (layer, head) says whose each row of a plane, or map of a grid, is. `cell`
+    (row, column), or (layer, head), is chosen. `axes` is what rows, columns and the numbers are called, and `name`
+    tells one drawing of a picture from another. `glue` tells which rows, and which columns, continue the word before.
     """
 
     reading: Reading
     title: str
-    provenance: Provenance
-    python: str
     shown_as: str = "heatmap"
+    axes: tuple[str, str, str] = ("from", "to", "weight")
+    name: str = ""
     theme: str = "light"
     scale: str = "linear"
     top: float = 1.0
     threshold: float = 0.0
     top_k: int = 0
     side: str = "query"
-    cell: tuple[int, int] = (0, 0)
+    cell: tuple[int, int] | None = None
     glue: tuple[Sequence[bool], Sequence[bool]] = ((), ())
+    heads: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One drawing or several side by side, the lines that say where they come from, and Python that makes them again.
+
+    Of several, all are heatmaps or matrices.
+    """
+
+    title: str
+    drawings: Sequence[Drawing]
+    provenance: Sequence[str]
+    python: str
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to the numbers, each said once."""
+        return list(dict.fromkeys(note for drawing in self.drawings for note in drawing.reading.notes))

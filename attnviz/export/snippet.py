@@ -1,26 +1,93 @@
-"""The Python lines that make a picture's numbers again."""
+"""The Python lines that make a picture's numbers again: a program for each view."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from attnviz.aids import Aids
-from attnviz.traces import Trace
+from attnviz.core.worked_example import Inputs
+from attnviz.traces import Head, Trace
 
 
-def python_lines(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids, **drawn: Any) -> str:
-    """A program that computes the same reading and its heatmap anew; `drawn` as `figures.weight_map` takes it."""
-    return f"""\
-import attnviz
-from attnviz.aids import Aids, read
+def of_head(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids, **drawn: Any) -> str:
+    """One head, or several as one map; `drawn` as `figures.weight_map` takes it."""
+    read = _call("read", "trace", kind, layer, list(heads), how, aids)
+    return _program(["from attnviz.aids import Aids, read"], _opening(trace), f"reading = {read}", _map(**drawn))
 
-{_opening(trace)}
-reading = read(trace, {kind!r}, {layer}, {list(heads)}, {how!r}, Aids({_arguments(**aids.chosen())}))
-print(reading.weights.shape, *reading.notes, sep="\\n")
-figure = attnviz.figures.weight_map(
-    {_arguments("reading.weights", "reading.queries", "reading.keys", **drawn)}
-)
-figure.write_html("attention.html")
-"""
+
+def of_beyond(trace: Trace, head: Head, query: int, how: str, aids: Aids, **drawn: Any) -> str:
+    """What stands beside the raw weight."""
+    read = _call("beyond", "trace", head.kind, head.layer, head.head, query, how, aids)
+    return _program(["from attnviz.aids import Aids, beyond"], _opening(trace), f"reading = {read}", _map(**drawn))
+
+
+def of_grid(trace: Trace, kind: str, aids: Aids, **drawn: Any) -> str:
+    """Every head as a small map."""
+    lines = f"""\
+reading = {_call("at_a_glance", "trace", kind, aids)}
+heads = [(head.layer, head.head) for head in trace.heads() if head.kind == {kind!r}]
+print(reading.weights.shape, len(heads))"""
+    imports = ["from attnviz.aids import Aids, at_a_glance"]
+    return _program(imports, _opening(trace), lines, _figure("grid_of_heads", "reading.weights", "heads", **drawn))
+
+
+def of_measure(trace: Trace, head: Head, measure: str, cell: tuple[int, int], near: Sequence[str], **drawn: Any) -> str:
+    """One number of every head: one of MEASURES, or "apart" from a head, on these texts too (`near`)."""
+    imports, lines = _measured(trace, head, {"found": measure}, cell, near)
+    lines += "\nprint(found)"
+    return _program(imports, _opening(trace), lines, _figure("measured_heads", "found", **drawn))
+
+
+def of_plane(
+    trace: Trace, head: Head, measures: tuple[str, str], cell: tuple[int, int], near: Sequence[str], **drawn: Any
+) -> str:
+    """Every head by two such numbers."""
+    imports, lines = _measured(trace, head, {"across": measures[0], "up": measures[1]}, cell, near)
+    lines += f"""
+heads = [(head.layer, head.head) for head in trace.heads() if head.kind == {head.kind!r}]
+points = np.array([(across[head], up[head]) for head in heads])
+print(points.shape)"""
+    return _program(
+        ["import numpy as np", *imports], _opening(trace), lines, _figure("plane_of_heads", "heads", "points", **drawn)
+    )
+
+
+def of_comparison(sides: Sequence[tuple[Trace, Head]], **drawn: Any) -> str:
+    """Two heads by word, and their difference."""
+    opening = """\
+def by_word(model, text, kind, layer, head):
+    trace = attnviz.trace(attnviz.load_model(model), text)
+    return in_words(one_head(trace, kind, layer, head), trace, kind)"""
+    lines = "\n".join(
+        f"{name} = {_call('by_word', repr(trace.model), trace.text, *vars(head).values())}"
+        for name, (trace, head) in zip("ab", sides)
+    )
+    imports = ["from attnviz.comparing import difference", "from attnviz.reading import in_words, one_head"]
+    return _program(imports, f"\n{opening}\n\n", f"{lines}\nreading = difference(a, b)", _map(**drawn))
+
+
+def of_example(inputs: Inputs, scaled: bool, causal: bool) -> str:
+    """The worked example."""
+    matrices = ", ".join(
+        f"np.array({np.asarray(one).tolist()})" for one in (inputs.X, inputs.W_Q, inputs.W_K, inputs.W_V)
+    )
+    lines = f"""\
+inputs = Inputs({inputs.tokens!r}, {matrices})
+example = worked_example(inputs, scaled={scaled}, causal={causal})
+print(example.stages.scores, example.stages.weights, example.stages.output, sep="\\n")"""
+    imports = ["import numpy as np", "from attnviz.core.worked_example import Inputs, worked_example"]
+    figure = _figure("matrix", "example.stages.weights", "inputs.tokens", "inputs.tokens", title="Weights")
+    return _program(imports, "", lines, figure)
+
+
+def _program(imports: Sequence[str], opening: str, lines: str, figure: str) -> str:
+    """The parts in order; the figure goes into a file that opens offline."""
+    beginning = sorted(imports, key=lambda line: "attnviz" in line)
+    split = next((place for place, line in enumerate(beginning) if "attnviz" in line), len(beginning))
+    own = [*beginning[:split], *([""] if split else []), "import attnviz", *beginning[split:]]
+    parts = ["\n".join(own), "", *([opening] if opening else []), lines, figure, 'figure.write_html("attention.html")']
+    return "\n".join(parts) + "\n"
 
 
 def _opening(trace: Trace) -> str:
@@ -30,15 +97,50 @@ def _opening(trace: Trace) -> str:
             "from pathlib import Path\nfrom attnviz import own\n\n"
             f"trace = own.read(Path({trace.model!r}).read_bytes(), {trace.model!r}).trace"
         )
-    asked = {
+    given = {
         "text_pair": trace.text_pair,
         "decoder_text": trace.decoder_text,
         "read_special": trace.read_special or None,
         "add_special": None if trace.add_special else False,
+        "write": trace.written or None,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
-    arguments = _arguments("model", repr(trace.text), **given)
+    text = trace.text[: trace.offsets[-trace.written][0]] if trace.written else trace.text
+    arguments = _arguments("model", repr(text), **{name: value for name, value in given.items() if value is not None})
     return f"model = attnviz.load_model({trace.model!r})\ntrace = attnviz.trace({arguments})"
+
+
+def _measured(
+    trace: Trace, head: Head, measures: dict[str, str], cell: tuple[int, int], near: Sequence[str]
+) -> tuple[list[str], str]:
+    """What is imported, and a line for each variable and its measure."""
+    imports, lines = set(), []
+    for name, measure in measures.items():
+        if measure == "apart":
+            imports |= {"from attnviz.relating import apart", "from attnviz.traces import Head"}
+            lines += [
+                f"others = [attnviz.trace(model, text) for text in {list(near)!r}]",
+                f"{name} = apart([trace, *others], Head{tuple(vars(head).values())!r})",
+            ]
+        else:
+            imports.add("from attnviz.reading import measure_heads")
+            lines.append(f"{name} = {_call('measure_heads', 'trace', head.kind, measure, *cell)}")
+    return sorted(imports), "\n".join(dict.fromkeys(lines))
+
+
+def _map(**drawn: Any) -> str:
+    told = 'print(reading.weights.shape, *reading.notes, sep="\\n")'
+    figure = _figure("weight_map", "reading.weights", "reading.queries", "reading.keys", **drawn)
+    return f"{told}\n{figure}"
+
+
+def _figure(name: str, *positional: str, **named: Any) -> str:
+    return f"figure = attnviz.figures.{name}(\n    {_arguments(*positional, **named)}\n)"
+
+
+def _call(name: str, first: str, *positional: Any) -> str:
+    """A call of something with a variable, or code, first; Aids say only what was chosen."""
+    shown = [f"Aids({_arguments(**one.chosen())})" if isinstance(one, Aids) else repr(one) for one in positional]
+    return f"{name}({', '.join([first, *shown])})"
 
 
 def _arguments(*positional: str, **named: Any) -> str:

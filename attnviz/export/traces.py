@@ -76,7 +76,7 @@ def _write_csv(trace: Trace, path: Path) -> None:
 
 def _write_html(trace: Trace, path: Path) -> None:
     """All heads in one picture, with Plotly's script inside, so that it opens without a network."""
-    figure = figures.all_heads(trace, pooled=figures.thumbnails(trace, cells=64))
+    figure = figures.all_heads(trace, cells=64)
     figure.update_layout(
         paper_bgcolor="#fcfbf7", title_text=f"All heads of {in_one_line(trace.model)}".replace("<", "&lt;")
     )

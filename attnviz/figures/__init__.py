@@ -7,17 +7,20 @@ from attnviz.figures.exercises import small_map, within_reach
 from attnviz.figures.heads import (
     CLICKABLE,
     all_heads,
+    fitting,
+    grid_of_heads,
     heatmap,
     measured_heads,
-    pool,
-    thumbnail_cells,
     thumbnails,
     weight_map,
 )
+from attnviz.figures.labels import head_evidence, label_mosaic, scores_over_heads
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
+from attnviz.figures.overview import overview
 from attnviz.figures.patterns import row_of_every_head, rows_beside
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
+from attnviz.figures.relation import maps_in_a_row, plane_of_heads
 from attnviz.figures.scaling import over_width, two_rows
 from attnviz.figures.training import training_curves
 from attnviz.figures.worked_example import matrix
@@ -28,8 +31,13 @@ __all__ = [
     "cell_story",
     "certificate_grid",
     "errors_by_route",
+    "fitting",
+    "grid_of_heads",
+    "head_evidence",
     "heatmap",
+    "label_mosaic",
     "learning_curves",
+    "maps_in_a_row",
     "matrix",
     "measured_heads",
     "measured_times",
@@ -38,14 +46,15 @@ __all__ = [
     "over_direction",
     "over_temperature",
     "over_width",
-    "pool",
+    "overview",
+    "plane_of_heads",
     "queries_and_keys",
     "row_of_every_head",
     "rows_beside",
+    "scores_over_heads",
     "shares",
     "signed_matrix",
     "small_map",
-    "thumbnail_cells",
     "thumbnails",
     "training_curves",
     "two_rows",

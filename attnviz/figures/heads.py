@@ -8,17 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, shortened, styled, token_labels
+from attnviz.reading import pool, thumbnail_cells
 from attnviz.traces import Trace
 
 CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow
-THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
-GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 SHADES, GAP = 200, 204  # of a thumbnail's byte; 204 is short in base64, where 255 is all slashes, which JSON escapes
 GRID_WIDTH = 480  # pixels that the grid is drawn for
 
 
-SCALES = ("linear", "log", "row")
-INK = {"row": "of the row's largest", "signed": "difference"}  # what it stands for where it is not the weight
+ROW = "of the row's largest"  # what the ink stands for on a scale by row
 FAINTEST = 1e-4  # where a logarithmic scale begins
 
 
@@ -41,10 +39,11 @@ def weight_map(
     title: str,
     scale: str = "linear",
     top: float = 1.0,
+    says: str = "weight",
     cell: tuple[int, int] | None = None,
     theme: str = "light",
 ) -> go.Figure:
-    """weights [queries, keys] as a heatmap, the number in the hover always the weight itself.
+    """weights [queries, keys], or other numbers that `says` names, as a heatmap; the hover tells the number itself.
 
     `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
     differences, "signed", orange from -`top` to blue at `top`.
@@ -63,7 +62,7 @@ def weight_map(
             z=values.astype(np.float32), zmin=low, zmax=high, colorscale=ink, xgap=gap, ygap=gap,
             hovertemplate=f"%{{y}} → %{{x}}: %{{{'customdata' if exact else 'z'}:.4f}}<extra></extra>",
             hoverinfo="skip" if clickable else None,
-            colorbar={"title": {"text": INK.get(scale, "weight"), "side": "top", "font": {"size": 12}},
+            colorbar={"title": {"text": ROW if scale == "row" else says, "side": "top", "font": {"size": 12}},
                       "tickfont": {"size": 11}, "orientation": "h", "thickness": 8, "len": 120, "lenmode": "pixels",
                       "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top",
                       "ypad": 2, "tickvals": list(ticks), "ticktext": list(ticks.values())},
@@ -96,6 +95,15 @@ def weight_map(
     return styled(figure, theme, height=side + above + 8, margin=margin, title=html.escape(title))
 
 
+def fitting(weights: np.ndarray, scale: str = "linear", top: float = 1.0) -> tuple[str, float]:
+    """The scale and its top as asked for, where they fit: numbers below 0 or above 1 get a scale of their own."""
+    finite = weights[np.isfinite(weights)]
+    largest = float(np.abs(finite).max(initial=0))
+    if finite.min(initial=0) < 0:
+        return "signed", largest
+    return (scale, top) if largest <= 1.001 else (scale, largest)
+
+
 def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, float, float, dict[float, str]]:
     """What the ink stands for, from where to where, and the marks of its bar."""
     if scale == "log":
@@ -111,44 +119,61 @@ def scaled(weights: np.ndarray, scale: str, top: float) -> tuple[np.ndarray, flo
     return weights, 0, top, {0: "0", top / 2: f"{top / 2:.2g}", top: f"{top:.2g}"}
 
 
-def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> list[np.ndarray]:
-    """Each layer's weights [heads, ≤ cells, ≤ cells], computed layer by layer; long texts are pooled by maximum."""
+def thumbnails(trace: Trace, kind: str | None = None, cells: int | None = None) -> np.ndarray:
+    """Every head of one kind [heads, ≤ cells, ≤ cells], some rows at a time; long texts are pooled by maximum."""
     layers = trace.of_kind(kind)
     cells = thumbnail_cells(sum(layer.n_heads for layer in layers)) if cells is None else cells
-    return [pool(layer.attention().weights, cells) for layer in layers]
-
-
-def thumbnail_cells(n_heads: int) -> int:
-    """How many cells a side the thumbnails of so many heads may have."""
-    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
+    blocks = ((stages.weights for _, stages in layer.blocks()) for layer in layers)
+    return np.concatenate([pool(weights, layer.n_queries, cells) for weights, layer in zip(blocks, layers)])
 
 
 def all_heads(
     trace: Trace,
     kind: str | None = None,
     *,
+    cells: int | None = None,
     chosen: tuple[int, int] | None = None,
     theme: str = "light",
-    pooled: list[np.ndarray] | None = None,
 ) -> go.Figure:
-    """Every head of one kind as a thumbnail, layers down and heads across.
+    """Every head of one kind as a thumbnail of at most `cells` cells a side, layers down and heads across."""
+    heads = [(layer.index, head) for layer in trace.of_kind(kind) for head in range(layer.n_heads)]
+    return grid_of_heads(thumbnails(trace, kind, cells), heads, chosen=chosen, theme=theme)
 
-    `pooled` is what `thumbnails` gave before, so that choosing another head computes nothing anew. Each thumbnail
-    carries a marker whose customdata is [layer, head], so that a click can be told apart.
+
+def mosaic_of(maps: np.ndarray, heads: Sequence[tuple[int, int]]) -> tuple[np.ndarray, list[float], list[float], int]:
+    """Small maps [heads, rows, columns] side by side in one, each head at its (layer, head), NaN in the gaps.
+
+    Also the middle of each column of heads, that of each row, and how wide a gap is, in cells.
     """
-    pooled = thumbnails(trace, kind) if pooled is None else pooled
-    n_layers, n_heads = len(pooled), max(len(layer) for layer in pooled)
-    tall, wide = pooled[0].shape[1:]
+    tall, wide = maps.shape[1:]
     gap = max(1, round(max(tall, wide) / 12))
     down, across = tall + gap, wide + gap
-    mosaic = np.full((n_layers * down - gap, n_heads * across - gap), GAP, dtype=np.uint8)
-    for row, layer in enumerate(pooled):
-        for column, weights in enumerate(layer):
-            top, left = row * down, column * across
-            mosaic[top : top + tall, left : left + wide] = np.rint(weights * SHADES)
+    n_layers, n_heads = (max(places) + 1 for places in zip(*heads))
+    mosaic = np.full((n_layers * down - gap, n_heads * across - gap), np.nan)
+    for (layer, head), weights in zip(heads, maps):
+        mosaic[layer * down : layer * down + tall, head * across : head * across + wide] = weights
+    xs = [head * across + (wide - 1) / 2 for head in range(n_heads)]
+    return mosaic, xs, [layer * down + (tall - 1) / 2 for layer in range(n_layers)], gap
+
+
+def grid_of_heads(
+    maps: np.ndarray,
+    heads: Sequence[tuple[int, int]],
+    *,
+    chosen: tuple[int, int] | None = None,
+    theme: str = "light",
+) -> go.Figure:
+    """Small maps [heads, rows, columns] of `heads` (layer, head) as one picture, layers down and heads across.
+
+    Each carries a marker whose customdata is [layer, head], so that a click can be told apart.
+    """
+    mosaic, xs, ys, gap = mosaic_of(maps, heads)
+    n_layers, n_heads = len(ys), len(xs)
+    down, across = maps.shape[1] + gap, maps.shape[2] + gap
+    shades = np.where(np.isnan(mosaic), GAP, np.rint(mosaic * SHADES)).astype(np.uint8)
     figure = go.Figure(
         go.Heatmap(
-            z=mosaic,
+            z=shades,
             zmin=0,
             zmax=GAP,
             colorscale=THEMES[theme].ink_scale(top=SHADES / GAP),
@@ -156,14 +181,11 @@ def all_heads(
             hoverinfo="skip",
         )
     )
-    addresses = [(layer, head) for layer in range(n_layers) for head in range(len(pooled[layer]))]
-    xs = [head * across + (wide - 1) / 2 for head in range(n_heads)]
-    ys = [layer * down + (tall - 1) / 2 for layer in range(n_layers)]
     pixels = GRID_WIDTH / n_heads
     figure.add_scatter(
-        x=[xs[head] for _, head in addresses],
-        y=[ys[layer] for layer, _ in addresses],
-        customdata=addresses,
+        x=[xs[head] for _, head in heads],
+        y=[ys[layer] for layer, _ in heads],
+        customdata=[list(head) for head in heads],
         mode="markers",
         marker={"symbol": "square", "size": max(4, pixels * 0.86), "color": "rgba(0,0,0,0.004)"},
         selected={"marker": {"opacity": 0.004}},
@@ -230,16 +252,6 @@ def measured_heads(
     return styled(
         figure, theme, height=round(side * n_layers) + 66, margin={"l": 34, "r": 4, "t": 58, "b": 4}, title=title
     )
-
-
-def pool(weights: np.ndarray, cells: int) -> np.ndarray:
-    """[heads, queries, keys] → [heads, ≤ cells, ≤ cells], its shape kept: the largest weight in each cell."""
-    n_queries, n_keys = weights.shape[1:]
-    size = max(n_queries, n_keys)
-    side = min(size, cells)
-    starts_q = np.unique(np.arange(side) * n_queries // side)
-    starts_k = np.unique(np.arange(side) * n_keys // side)
-    return np.maximum.reduceat(np.maximum.reduceat(weights, starts_q, axis=1), starts_k, axis=2)
 
 
 def _label_size(n_tokens: int) -> int:

@@ -13,17 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
+from attnviz.models.catalog import BUNDLED
 from attnviz.models.fingerprint import fingerprint
 from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION as PROBES
 from attnviz.traces import Head
 
 from .corpora import Corpus
+from .effects import with_effects
 from .labels import SEED, VERSION
 from .scores import Progress
 from .study import LabelScores, Study, study
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
+SHIPPED = BUNDLED / "labels"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -32,17 +35,27 @@ def study_once(
 ) -> Study:
     """The study that was kept, or a new one, which is kept; with `again` always a new one. Arguments and errors as in
     `study`."""
-    place = place_of(model, corpus)
-    found = None if again else read(place, model)
+    found = None if again else kept(model, corpus)
     if found is None:
         found = study(model, corpus, progress)
-        keep(found, place)
+        keep(found, place_of(model, corpus))
+    return found
+
+
+def effects_once(
+    model: LoadedModel, found: Study, corpus: Corpus | None = None, progress: Progress | None = None
+) -> Study:
+    """The study with its effects, which are measured where it has none, and kept. Errors as in `with_effects`."""
+    if found.effects is None:
+        found = with_effects(model, found, progress)
+        keep(found, place_of(model, corpus))
     return found
 
 
 def kept(model: LoadedModel, corpus: Corpus | None = None) -> Study | None:
-    """The study that was kept of this model on this corpus, None where there is none."""
-    return read(place_of(model, corpus), model)
+    """The study that was kept of this model on this corpus, or shipped with it; None where there is none."""
+    place = place_of(model, corpus)
+    return read(place, model) or read(SHIPPED / place.name, model)
 
 
 def place_of(model: LoadedModel, corpus: Corpus | None = None) -> Path:
@@ -62,10 +75,11 @@ def keep(found: Study, place: Path) -> None:
     """Write a study, all of it or nothing; a place that cannot be written is left alone."""
     scores = found.scores.values()
     nothing = np.full(len(found.heads), np.nan)
+    copies = np.empty(0) if found.copies is None else found.copies
     arrays = {
         name: np.stack([nothing if getattr(one, name) is None else getattr(one, name) for one in scores])
         for name in ARRAYS
-    } | {"rest": found.rest, "entropy": found.entropy}
+    } | {"rest": found.rest, "entropy": found.entropy, "copies": copies}
     said = {
         "probes": found.probes,
         "heads": [(head.kind, head.layer, head.head) for head in found.heads],
@@ -73,6 +87,7 @@ def keep(found: Study, place: Path) -> None:
         "counts": [(one.n, one.units) for one in scores],
         "found": found.found,
         "examples": found.examples,
+        "effects": found.effects,
     }
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +105,7 @@ def read(place: Path, model: LoadedModel) -> Study | None:
     """The study kept there, under the model's present name; None where there is none, or a damaged one."""
     try:
         with np.load(place, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy")}
+            arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy", "copies")}
             said = json.loads(file["said"].tobytes())
         scores = {}
         for number, (label, (n, units)) in enumerate(zip(said["labels"], said["counts"], strict=True)):
@@ -104,9 +119,11 @@ def read(place: Path, model: LoadedModel) -> Study | None:
             heads=tuple(Head(*address) for address in said["heads"]),
             rest=arrays["rest"],
             entropy=arrays["entropy"],
+            copies=arrays["copies"] if arrays["copies"].size else None,
             scores=scores,
             found=said["found"],
             examples=[tuple(ids) for ids in said["examples"]],
+            effects=said.get("effects"),
         )
     except DAMAGE:
         return None

@@ -18,7 +18,7 @@ from attnviz.traces import Head
 
 from .targets import REST, Probe, visible_keys
 
-BATCH_TOKENS = 512  # queries, keys and values of this many tokens are held at a time
+BATCH_TOKENS = 256  # queries, keys and values of this many tokens are held at a time
 ENTROPY = "entropy"
 Progress = Callable[[int, int], None]
 
@@ -58,12 +58,13 @@ def tallies(
         layers = reduce_weights(module, [probe.ids for probe in batch], asked.of_layer)
         heads = heads or [Head(kind, index, head) for kind, index, hits in layers for head in range(hits.shape[1])]
         hits = np.concatenate([hits for *_, hits in layers], axis=1)
+        column = {name: number for number, name in enumerate(asked.names)}
         for probe, of_probe in zip(batch, hits):
             for name, (rows, even) in _row_counts(probe, heads[0].kind == "decoder").items():
                 all_hits, all_rows, all_even = sums.setdefault(
-                    name, [np.zeros((units, len(heads))), np.zeros(units), np.zeros(units)]
+                    name, [np.zeros((units, len(heads)), dtype=np.float32), np.zeros(units), np.zeros(units)]
                 )
-                all_hits[probe.unit] += of_probe[:, asked.names.index(name)]
+                all_hits[probe.unit] += of_probe[:, column[name]]
                 all_rows[probe.unit] += rows
                 all_even[probe.unit] += even
         done += sum(len(probe.ids) for probe in batch)

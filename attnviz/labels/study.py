@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from attnviz.models.loading import LoadedModel
 from attnviz.probes import VERSION
 from attnviz.traces import Head
 
-from .baselines import best_rules, rule_hits, score
+from .baselines import Rule, best_rules, rule_hits, score
+from .copying import by_sign
 from .corpora import Corpus, read, spread
 from .labels import COLUMNS, SEED, Measured, measured, verdicts
 from .material import first_family, frame_of, gold_probes, second_family
@@ -57,7 +59,10 @@ class Study:
 
     `rest` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of the entropy
     that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
-    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to.
+    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `copies` [heads, 3] says
+    by how many nats a head that looks where induction looks raises the logit of what it looks for, with the 95 %
+    interval; NaN for other heads, None where there is no such head or nothing can be said. `effects` is
+    None until `effects.with_effects` has removed heads, and filled the effects in `found`.
     """
 
     model: str
@@ -69,10 +74,12 @@ class Study:
     scores: dict[str, LabelScores]
     found: list[list[dict[str, Any]]]
     examples: list[tuple[int, ...]]
+    copies: np.ndarray | None = None
+    effects: dict[str, Any] | None = None
 
     def json(self) -> dict[str, Any]:
-        """What `python -m attnviz label` prints."""
-        return {
+        """What `python -m attnviz label` prints; with "effects" where they were measured."""
+        said = {
             "model": self.model,
             "probes": self.probes,
             "heads": [
@@ -81,6 +88,16 @@ class Study:
                 for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, self.found)
             ],
         }  # fmt: skip
+        return said if self.effects is None else said | {"effects": self.effects}
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Both families of probes, the rules that choices are held against in each, and what is said of the corpus."""
+
+    families: tuple[list[Probe], list[Probe]]
+    rules: tuple[dict[str, Rule], dict[str, Rule]]
+    corpus: dict[str, Any] | None
 
 
 def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None) -> Study:
@@ -92,13 +109,23 @@ def study(model: LoadedModel, corpus: Corpus | None = None, progress: Progress |
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
+    asked = ask(model, corpus)
+    with model.lock:
+        return answer(model, asked, progress)
+
+
+def looks_back(model: LoadedModel) -> bool:
+    """Whether a model that reads one text looks at earlier tokens only.
+
+    Raises AttnvizError for a model that cannot be labelled; the message says why.
+    """
     if model.module.config.is_encoder_decoder:
         raise AttnvizError(
             f"{model.name} has an encoder and a decoder, and labels are for models with one: pick another."
         )
     try:
         with model.lock:
-            return _study(model, corpus, progress)
+            return capture_ids(model.module, [model.tokenizer("the")["input_ids"] * 2])[0][0].kind == "decoder"
     except Uncapturable as reason:
         raise AttnvizError(f"{model.name} cannot be labelled. {reason} Pick another model.") from reason
 
@@ -113,48 +140,61 @@ def label_heads(
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a label of a study's JSON, unlabelled heads with label None."""
+    """One row a label of a study's JSON, unlabelled heads with label None; an effect is JSON, as text."""
     address = ("kind", "layer", "head", "rest_share", "entropy_share")
     rows = [
-        {key: head[key] for key in address} | found
+        {key: head[key] for key in address} | found | {"effect": found["effect"] and json.dumps(found["effect"])}
         for head in labelled["heads"]
         for found in head["labels"] or [dict.fromkeys(COLUMNS)]
     ]
     return pd.DataFrame(rows, columns=[*address, *COLUMNS])
 
 
-def _study(model: LoadedModel, corpus: Corpus | None, progress: Progress | None) -> Study:
+def ask(model: LoadedModel, corpus: Corpus | None = None) -> Asked:
+    """What a model of this kind, with this tokenizer, is asked; its weights do not matter. Raises AttnvizError as
+    `looks_back`."""
     tokenizer = model.tokenizer
-    ids = tokenizer("the")["input_ids"] * 2
-    causal = capture_ids(model.module, [ids])[0][0].kind == "decoder"
-    frame = frame_of(tokenizer, causal, model.limit)
+    frame = frame_of(tokenizer, looks_back(model), model.limit)
     texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
     asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
-    families = first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)
-    rules = [best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spared)) for spared in ((), spare)]
-    total = sum(len(probe.ids) for probes in families for probe in probes)
+    own = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1))
+    other = best_rules(gold_probes(tokenizer, frame, "train", SEED + 1, spare)) if spare else own
+    return Asked(
+        families=(first_family(tokenizer, frame, SEED), second_family(tokenizer, frame, SEED, asked)),
+        rules=(own, other),
+        corpus=None if corpus is None else corpus.described | {"rules": other},
+    )
+
+
+def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -> Study:
+    """What a model's heads do with what is asked."""
+    total = sum(len(probe.ids) for probes in asked.families for probe in probes)
     heads: list[Head] = []
     sums: list[dict[str, Tally]] = []
-    for probes in families:
-        before = sum(len(probe.ids) for probe in families[0]) if sums else 0
+    for probes in asked.families:
+        before = sum(len(probe.ids) for probe in asked.families[0]) if sums else 0
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
-        heads, found = tallies(model.module, probes, counted)
-        sums.append(found)
-    controls = (rule_hits(probes, chosen) for probes, chosen in zip(families, rules))
-    first, second = (measured(found, control) for found, control in zip(sums, controls))
+        heads, summed = tallies(model.module, probes, counted)
+        sums.append(summed)
+    controls = (rule_hits(probes, chosen) for probes, chosen in zip(asked.families, asked.rules))
+    first, second = (measured(summed, control) for summed, control in zip(sums, controls))
     examples: dict[tuple[int, ...], int] = {}
+    scores = _scores(first, second, asked.families[0], examples)
+    found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, asked.families)
+    if copies is not None:
+        scores["copy_suppression"] = scores["induction"]  # the weights are the same
     return Study(
         model=model.name,
         revision=model.revision,
-        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in families],
-                "labels": sorted(first), "rules": rules[0],
-                "corpus": None if corpus is None else corpus.described | {"rules": rules[1]}},
+        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in asked.families],
+                "labels": sorted(scores), "rules": asked.rules[0], "corpus": asked.corpus},
         heads=tuple(heads),
         rest=score(sums[0][REST]),
         entropy=score(sums[0][ENTROPY]),
-        scores=_scores(first, second, families[0], examples),
-        found=verdicts(first, second, len(heads)),
+        scores=scores,
+        found=found,
         examples=list(examples),
+        copies=copies,
     )  # fmt: skip
 
 

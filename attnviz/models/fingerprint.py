@@ -23,7 +23,9 @@ def fingerprint(model: LoadedModel) -> str:
     found = hashlib.blake2b(digest_size=16)
     settings = {name: value for name, value in module.config.to_dict().items() if not name.startswith(UNIMPORTANT)}
     found.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    found.update(model.tokenizer.backend_tokenizer.to_str().encode())
+    spelling = json.loads(model.tokenizer.backend_tokenizer.to_str())
+    spelling |= {"truncation": None, "padding": None}  # what the last call asked for
+    found.update(json.dumps(spelling, sort_keys=True).encode())
     for name, tensor in chain(module.named_parameters(), module.named_buffers()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

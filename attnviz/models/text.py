@@ -2,7 +2,8 @@
 
 import unicodedata
 from bisect import bisect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -86,13 +87,31 @@ def with_written(tokenizer: Any, text: str, read: TokenizedText, ids: list[int])
     whole = [*read.inputs["input_ids"], *ids]
     first = len(whole) - len(ids)
     spelt = [tokenizer.decode(whole[:n], clean_up_tokenization_spaces=False) for n in range(first, len(whole) + 1)]
-    known = [len(spelt[0]), *(len(one.rstrip(PARTIAL)) for one in spelt[1:-1]), len(spelt[-1])]
-    ends = [end + len(text) - known[0] for end in accumulate(known, max)]
-    offsets = [(start, next((end for end in ends if end > start), start)) for start in ends[:-1]]
+    further = len(text) - len(spelt[0])
+    offsets = [(start + further, end + further) for start, end in _offsets(spelt)]
     inputs = {name: values + values[-1:] * len(ids) for name, values in read.inputs.items()} | {"input_ids": whole}
-    finished = text + spelt[-1][known[0] :]
+    finished = text + spelt[-1][len(spelt[0]) :]
     segments = read.segments + (0,) * len(ids)
     return finished, _described(tokenizer, [finished], inputs, [*read.offsets, *offsets], segments)
+
+
+def read_ids(tokenizer: Any, ids: Sequence[int]) -> tuple[str, TokenizedText]:
+    """Token ids as a text, and how it was read: a text that need not give the same ids when it is typed."""
+    special = set(tokenizer.all_special_ids)
+    plain = [token_id for token_id in ids if token_id not in special]
+    spelt = [tokenizer.decode(plain[:n], clean_up_tokenization_spaces=False) for n in range(len(plain) + 1)]
+    places = iter(_offsets(spelt))
+    offsets = [(0, 0) if token_id in special else next(places) for token_id in ids]
+    segments = tuple(None if token_id in special else 0 for token_id in ids)
+    read = _described(tokenizer, [spelt[-1]], {"input_ids": list(ids)}, offsets, segments)
+    return spelt[-1], replace(read, tokens=tokens_of_ids(tokenizer, list(ids)))
+
+
+def _offsets(spelt: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each token stands in a text; `spelt` is the text before the first of them, and after every one."""
+    known = [len(spelt[0]), *(len(one.rstrip(PARTIAL)) for one in spelt[1:-1]), len(spelt[-1])]
+    ends = list(accumulate(known, max))
+    return [(start, next((end for end in ends if end > start), start)) for start in ends[:-1]]
 
 
 def _described(

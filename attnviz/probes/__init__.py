@@ -1,4 +1,4 @@
-"""Generated sentences and sequences with known answers: pronouns, dependencies, repeats.
+"""Generated sentences and sequences with known answers: pronouns, agreement, dependencies, repeats.
 
 Every generator takes a split and a seed and gives the same for the same arguments. Templates, and pairings of a noun
 or name with a verb, belong to one split each. `VERSION` grows when what pronouns or repeats give for their arguments
@@ -7,6 +7,7 @@ changes, on which the bundled models are trained and scored; dependencies count 
 
 from __future__ import annotations
 
+from .agreement import Agreement, agreement_pairs
 from .dependencies import dependency_sentences
 from .pronouns import pronoun_sentences
 from .repeats import PERIODS, Repeat, repeats
@@ -21,9 +22,11 @@ __all__ = [
     "PRONOUNS",
     "TEST_ONLY",
     "VERSION",
+    "Agreement",
     "Dependency",
     "Repeat",
     "Sentence",
+    "agreement_pairs",
     "dependency_sentences",
     "pairing_split",
     "pronoun_sentences",

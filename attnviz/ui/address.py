@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
+from attnviz.aids import TOGETHER
 from attnviz.core.exercises import EXERCISES
+from attnviz.labels.criteria import CRITERIA
 from attnviz.reading import MEASURES
 
 VERSION = "1"
@@ -15,10 +17,13 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
+CONFIDENCES = ("low", "medium", "high")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
+RELATED = (*MEASURES, "apart")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
-           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES)}  # fmt: skip
+           "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
+           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,14 @@ class View:
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
-    grid of heads shows, empty for their maps; `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for
-    all; `beyond` is what stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `checked_on`
-    says what the certificate is for. The worked example's tables are kept as they were typed (`ui.tables.to_text`);
-    `stage` is how far it is worked out and `row` the token whose row is followed. `numbers` are those that a teacher
-    chose: the exercise's name and rows of cells.
+    grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane of heads. `heads`,
+    `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than `window` so many tokens
+    are shown, from `queries_at` and `keys_at` on, as `aids.Aids` says; `beyond` is what stands beside the raw weight,
+    and `top_k` how many lines a token has, 0 for all. `label` is the kind of label that is looked at, empty for all,
+    `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
+    probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
+    typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row` the token whose row is followed.
+    `numbers` are those that a teacher chose: the exercise's name and rows of cells.
     """
 
     model: str = ""
@@ -52,6 +60,12 @@ class View:
     query: int = 99_999
     key: int = 99_999
     measure: str = ""
+    across: str = "distance"
+    up: str = "entropy"
+    label: str = ""
+    confidence: str = "low"
+    scores_of: str = ""
+    example: int = 0
     shown_as: str = "heatmap"
     combine: str = "head"
     heads: str = ""
@@ -62,6 +76,9 @@ class View:
     parts: str = "all"
     only_from: str = ""
     only_to: str = ""
+    window: int = 128
+    queries_at: int = 0
+    keys_at: int = TOGETHER
     scale: str = "linear"
     top: float = 1.0
     threshold: float = 0.0
@@ -98,13 +115,20 @@ class View:
 
 
 def write(view: View, names: Container[str]) -> dict[str, str]:
-    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes."""
+    """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
+    long for an address is not in it."""
+    return {name: raw for name, raw in write_all(view, names).items() if len(raw) <= LONGEST_TEXT}
+
+
+def write_all(view: View, names: Container[str]) -> dict[str, str]:
+    """`write`, of any length: for a file."""
     query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
-    return {"v": VERSION} | {name: raw for name, raw in query.items() if len(raw) <= LONGEST_TEXT}
+    return {"v": VERSION} | query
 
 
-def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
-    """The view that a query string names, and a sentence on each part that could not be used."""
+def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:
+    """The view that a query string names, and a sentence on each part that could not be used; what it does not name
+    is as in `before`, or the default."""
     known = {field.name: field.default for field in fields(View)}
     chosen: dict[str, object] = {}
     notices = []
@@ -122,7 +146,7 @@ def read(query: Mapping[str, str]) -> tuple[View, list[str]]:
             notices.append(
                 f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown."
             )
-    return View(**chosen), notices  # type: ignore[arg-type]
+    return replace(before or View(), **chosen), notices  # type: ignore[arg-type]
 
 
 def _written(value: object) -> str:

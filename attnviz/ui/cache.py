@@ -1,16 +1,19 @@
 """Work done once and shared by every session: models, traces and certificates. All of it is read-only."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
-from attnviz.aids import Aids, aided
+from attnviz.aids import Aids, at_a_glance
+from attnviz.errors import AttnvizError
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import every_head, measure_heads
-from attnviz.traces import Trace
+from attnviz.reading import Reading, measure_heads, overview
+from attnviz.relating import apart
+from attnviz.traces import Head, Trace
+from attnviz.validation.sentences import SENTENCES
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -50,19 +53,46 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
-def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> list[np.ndarray]:
-    """The small pictures of all heads of one kind, each layer's [heads, rows, columns], with the chosen aids."""
-    layers = trace.of_kind(kind)
-    cells = figures.thumbnail_cells(sum(layer.n_heads for layer in layers))
-    return [
-        figures.pool(aided(every_head(trace, kind, layer.index), trace, kind, aids).weights, cells) for layer in layers
-    ]
+def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> Reading:
+    """The small pictures of all heads of one kind [heads, rows, columns], with the chosen aids."""
+    return at_a_glance(trace, kind, aids)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)
 def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
     """One measure of every head [layers, heads]."""
     return measure_heads(trace, kind, measure, query, key)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Going through the whole text…", hash_funcs=BY_WHAT_WAS_READ)
+def overview_of(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """One head along the whole text: how wide each query looks, and how much each key gets."""
+    return overview(trace, kind, layer, head)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def sentences_read(name: str, revision: str) -> tuple[Trace, ...]:
+    """The built-in sentences, those that the model can read, with a progress bar."""
+    from attnviz.capture.tracing import trace
+
+    bar = st.progress(0.0, "Reading the built-in sentences…")
+    found = []
+    for done, sentence in enumerate(SENTENCES, start=1):
+        with suppress(AttnvizError):
+            found.append(trace(loaded_model(name, revision), sentence))
+        bar.progress(done / len(SENTENCES), "Reading the built-in sentences…")
+    bar.empty()
+    return tuple(found)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
+def apart_of(trace: Trace, head: Head) -> np.ndarray:
+    """Every head's divergence from one [layers, heads], over a text and the built-in sentences."""
+    texts = (trace, *sentences_read(trace.model, trace.revision))
+    bar = st.progress(0.0, "Comparing every head…")
+    found = apart(texts, head, lambda done, total: bar.progress(done / total, "Comparing every head…"))
+    bar.empty()
+    return found
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
@@ -90,3 +120,61 @@ def certificate_on_sentences(name: str, revision: str):
     certificate = validate(loaded_model(name, revision), progress=lambda done, total: bar.progress(done / total))
     bar.empty()
     return certificate
+
+
+def kept_study(name: str, revision: str):
+    """The study of a model's heads that was kept on disk; None where there is none yet."""
+    try:
+        return _kept_study(name, revision)
+    except LookupError:
+        return None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _kept_study(name: str, revision: str):
+    """Raises LookupError, which is not cached, where there is none."""
+    from attnviz.labels.kept import kept
+
+    found = kept(loaded_model(name, revision))
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def clear_studies() -> None:
+    """After new ones were kept."""
+    _kept_study.clear()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Counting what would be asked…")
+def label_cost(name: str, revision: str) -> tuple[int, float]:
+    """Tokens and seconds that labelling a model takes. Raises AttnvizError."""
+    from attnviz.labels.cost import cost
+
+    return cost(loaded_model(name, revision))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking up what was asked…")
+def asked_of(name: str, revision: str, causal: bool):
+    """The probes by their token ids, each with the targets of its labels."""
+    from attnviz.labels.places import asked
+
+    return asked(loaded_model(name, revision), causal)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def trace_of_ids(name: str, revision: str, ids: tuple[int, ...]) -> Trace:
+    """A probe as it was shown to the model."""
+    from attnviz.capture.tracing import trace_ids
+
+    return trace_ids(loaded_model(name, revision), ids)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Looking for a sentence…")
+def trigger_of(name: str, revision: str, label: str, number: int) -> tuple[str, float] | None:
+    """A sentence of a kept study that can be typed and triggers a label in a head, and the weight on its targets."""
+    from attnviz.labels.places import trigger
+
+    study = _kept_study(name, revision)
+    probes = asked_of(name, revision, study.heads[number].kind == "decoder")
+    return trigger(loaded_model(name, revision), study, label, number, probes)

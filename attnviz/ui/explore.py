@@ -1,6 +1,8 @@
 """Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +10,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.findings import numbers_of
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, readings, views
-from attnviz.ui.downloads import take_away
-from attnviz.ui.state import choose, chosen_by, current
+from attnviz.ui import cache, findings, labels, pictures, readings, views, windows
+from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
 from attnviz.ui.stories import tell
 from attnviz.ui.theme import theme
 
@@ -29,9 +32,19 @@ class Place:
     key: int
 
     @property
+    def chosen(self) -> Head:
+        """The head."""
+        return Head(self.kind, self.layer, self.head)
+
+    @property
     def layers(self) -> tuple[LayerAttention, ...]:
         """Those of this kind."""
         return self.trace.of_kind(self.kind)
+
+    @property
+    def heads(self) -> list[tuple[int, int]]:
+        """Every layer and head of this kind."""
+        return [(layer.index, head) for layer in self.layers for head in range(layer.n_heads)]
 
     @property
     def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -48,35 +61,38 @@ def place_in(trace: Trace) -> Place:
     head = min(chosen.head, layers[layer].n_heads - 1)
     choose(kind=kind, layer=layer, head=head)
     queries, keys = trace.sides(kind)
-    query = min(chosen.query, len(queries) - 1)
-    key = chosen.key if chosen.key < len(keys) else int(trace.weights(layer, head, kind)[query].argmax())
+    shown, _ = readings.aids_of(trace, kind, chosen).windows(trace, kind)
+    query = chosen.query if chosen.query < len(queries) else shown.stop - 1
+    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
     return Place(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Place) -> None:
-    """All heads as maps or by a measure; a click opens one."""
+def every_head(at: Place, study: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
     chosen = current()
     queries, keys = at.sides
-    measures = ["", *(name for name in MEASURES if name != "sink" or at.layers[0].sink is not None)]
+    measures = ["", *measures_of(at), *(["label"] if study is not None else [])]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
-              format_func=lambda name: MEASURES.get(name, "its map"))  # fmt: skip
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(study)
+        return
     if not measure:
-        picture = figures.all_heads(
-            at.trace,
-            at.kind,
-            chosen=(at.layer, at.head),
-            theme=theme(),
-            pooled=cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen)),
-        )
+        small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text())
+        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
+        taken = partial(pictures.of_grid, at.trace, at.chosen, at.heads, small, chosen)
     else:
-        found = cache.measure_of(at.trace, at.kind, measure, *((at.query, at.key) if measure == "weight" else (0, 0)))
+        cell = (at.query, at.key) if measure == "weight" else (0, 0)
+        found = cache.measure_of(at.trace, at.kind, measure, *cell)
         title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
-        picture = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
+        taken = partial(pictures.of_measure, at.trace, at.chosen, measure, cell, found, title)
     st.plotly_chart(
-        picture, key="all_heads", on_select=_open_clicked_head, selection_mode="points", theme=None,
+        figure, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
         config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
     )  # fmt: skip
     if measure:
@@ -98,13 +114,12 @@ def every_head(at: Place) -> None:
         st.caption(
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
+    take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
 
 
-def _open_clicked_head() -> None:
-    points = st.session_state.all_heads.selection.points
-    if points:
-        clicked_layer, clicked_head = points[0]["customdata"][:2]
-        choose(layer=int(clicked_layer), head=int(clicked_head))
+def measures_of(at: Place) -> list[str]:
+    """The names of those of MEASURES that say something of these heads."""
+    return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
 
 
 def pick_head(at: Place) -> None:
@@ -122,13 +137,14 @@ def pick_head(at: Place) -> None:
 def one_head(at: Place) -> tuple[Reading, str]:
     """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, and its title."""
     chosen = current()
-    weights = at.trace.weights(at.layer, at.head, at.kind)
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
         readings.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    windows.pick(at.trace, at.kind, at.layer, at.head)
     found = readings.read(at.trace, at.kind, at.layer, at.head, chosen)
 
     def choose_cell(row: int, column: int) -> None:
+        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
         clicked_query, clicked_key = found.tokens_at(row, column, weights)
         choose(query=clicked_query, key=clicked_key)
 
@@ -138,7 +154,16 @@ def one_head(at: Place) -> tuple[Reading, str]:
     glue = glued(at.trace, at.kind, found.rows, of_keys=False), glued(at.trace, at.kind, found.columns, of_keys=True)
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
-    take_away(at.trace, Head(at.kind, at.layer, at.head), found, chosen, title, cell, glue)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        take_away(
+            "head",
+            name_of(at.trace.model, title),
+            partial(pictures.of_head, at.trace, at.chosen, found, chosen, title, cell, glue),
+        )
+        if at.trace.route != "own":
+            findings.keep(
+                "heads", title, at.trace, numbers_of(found, cell), partial(pictures.certificate, at.trace, at.chosen)
+            )
     st.caption(
         "Read along a row: where that token looks. Click a cell for its story."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
@@ -148,8 +173,20 @@ def one_head(at: Place) -> tuple[Reading, str]:
 
 def one_number(at: Place) -> None:
     """Where the weight of the chosen cell comes from."""
-    queries, keys = at.sides
     st.subheader("One number's story")
+    pick_cell(at)
+    queries, keys = at.sides
+    windows.offer(at.trace, at.kind, at.query, at.key)
+    layer = at.layers[at.layer]
+    q, k, v = layer.vectors(at.head)
+    row = None if q is None else q[at.query : at.query + 1]
+    stages = layer.attention(at.head, np.array([at.query]))
+    tell(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
+
+
+def pick_cell(at: Place) -> None:
+    """The token that attends, and the one that is attended to."""
+    queries, keys = at.sides
     pick_query, pick_key, _ = st.columns([1, 1, 2])
     with pick_query:
         chosen_by(
@@ -162,5 +199,3 @@ def one_number(at: Place) -> None:
         )
     with pick_key:
         chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
-    layer = at.layers[at.layer]
-    tell(layer.attention(at.head), layer.vectors(at.head), layer.scale, (at.query, at.key), queries, keys)

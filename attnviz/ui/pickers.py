@@ -61,7 +61,7 @@ def text() -> None:
 
 def current_trace() -> Trace:
     """The chosen text through the chosen model; where that cannot be, the page says why and ends here."""
-    entry = _entry_here()
+    entry = entry_here()
     try:
         return cache.trace_of(
             entry.name,
@@ -78,7 +78,8 @@ def current_trace() -> Trace:
         st.stop()
 
 
-def _entry_here() -> ModelEntry:
+def entry_here() -> ModelEntry:
+    """The chosen model, if it is on this machine; where it is not, the page offers to fetch it and ends here."""
     try:
         entry = locate(current().model)
         if entry is None:

@@ -1,5 +1,7 @@
 """The reading aids as controls, and the reading that they make of one head."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from attnviz import aids
@@ -10,6 +12,7 @@ from attnviz.ui.address import COMBINED, PARTS, SCALES, View
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
+MOST_SHOWN = 1024  # tokens of a side
 SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
 
 
@@ -59,7 +62,7 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
 
 def read(trace: Trace, kind: str, layer: int, head: int, v: View) -> Reading:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    return aids.read(trace, kind, layer, heads(trace, kind, layer, head, v), v.combine, Aids.of(v))
+    return aids.read(trace, kind, layer, heads(trace, kind, layer, head, v), v.combine, aids_of(trace, kind, v))
 
 
 def heads(trace: Trace, kind: str, layer: int, head: int, v: View) -> list[int]:
@@ -72,7 +75,14 @@ def heads(trace: Trace, kind: str, layer: int, head: int, v: View) -> list[int]:
 
 def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) -> Reading:
     """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
-    return aids.beyond(trace, kind, layer, head, query, v.beyond, Aids.of(v))
+    return aids.beyond(trace, kind, layer, head, query, v.beyond, aids_of(trace, kind, v))
+
+
+def aids_of(trace: Trace, kind: str, v: View) -> Aids:
+    """The aids that the view asks for; of a text that fits into the window all is shown."""
+    window = min(v.window or MOST_SHOWN, MOST_SHOWN)
+    asked = Aids.of(replace(v, window=window))
+    return asked if max(map(len, trace.sides(kind))) > window else asked.of_whole_text()
 
 
 def _several(field: str, label: str, options, format_func) -> None:

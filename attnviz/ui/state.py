@@ -1,11 +1,13 @@
-"""The view of this session: read from the address once, changed by choices, written back after each run."""
+"""The view of this session: read from the address, changed by choices, written back after each run."""
 
 import runpy
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from attnviz.ui import address
 from attnviz.ui.address import View
@@ -15,11 +17,21 @@ ICON = Path(__file__).with_name("icon.svg")
 
 
 def start() -> None:
-    """app.py calls this first: a new session takes its view from the address."""
-    if "view" not in st.session_state:
-        st.session_state.view, st.session_state.notices = address.read(st.query_params.to_dict())
+    """app.py calls this first. A new session takes its view from the address, and so does a step back or forward in
+    the browser's history; choices that this address does not name stay as they are.
+    """
+    if "view" not in st.session_state or _came_by_history():
+        before = st.session_state.get("view", View())
+        st.session_state.view, st.session_state.notices = address.read(st.query_params.to_dict(), before)
     st.session_state.inside_app = True
     st.session_state.on_screen = set()
+
+
+def _came_by_history() -> bool:
+    """Whether the browser's Back or Forward asked for this run: an address that differs for another reason is one that
+    a click has overtaken."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def current() -> View:
@@ -42,6 +54,11 @@ def view() -> View:
 def choose(**changes: Any) -> None:
     """Change some choices."""
     st.session_state.view = replace(st.session_state.view, **changes)
+
+
+def take(query: Mapping[str, str]) -> None:
+    """The view that a file names."""
+    st.session_state.view, st.session_state.notices = address.read(query)
 
 
 def finish() -> None:
@@ -69,3 +86,15 @@ def chosen_by(widget: Any, field: str, label: str, value: Any, **options: Any) -
             choose(**{field: st.session_state[key]})
 
     return widget(label, key=key, on_change=changed, **options)
+
+
+def open_clicked(chart: str) -> Callable[[], None]:
+    """For a chart of heads, by its key: a click chooses the head that the point's customdata begins with."""
+
+    def clicked() -> None:
+        points = st.session_state[chart].selection.points
+        if points:
+            clicked_layer, clicked_head = points[0]["customdata"][:2]
+            choose(layer=int(clicked_layer), head=int(clicked_head))
+
+    return clicked

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -31,16 +30,16 @@ def show(
         st.caption(note)
 
 
-def heatmap(found: Reading, cell: tuple[int, int] | None, title: str, key: str, on_select=None) -> None:
-    """The reading as Plotly draws it; numbers below zero get a scale with two sides."""
+def heatmap(
+    found: Reading, cell: tuple[int, int] | None, title: str, key: str, on_select=None, says: str = "weight"
+) -> None:
+    """The reading as Plotly draws it; `says` is what its numbers are, and those below zero get a scale of two sides."""
     interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
-    signed = bool(np.nanmin(found.weights) < 0)
-    largest = float(np.nanmax(np.abs(found.weights)))
-    top = largest if signed or largest > 1.001 else current().top  # lengths, flows and scores go beyond one
+    scale, top = figures.fitting(found.weights, current().scale, current().top)
     st.plotly_chart(
         figures.weight_map(
-            found.weights, found.queries, found.keys, title=title, scale="signed" if signed else current().scale,
-            top=top, cell=cell, theme=theme(),
+            found.weights, found.queries, found.keys, title=title, scale=scale, top=top, says=says, cell=cell,
+            theme=theme(),
         ),
         key=key,
         theme=None,

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from attnviz.capture.interface import AttentionCall
-from attnviz.capture.layers import Inputs, eager_pass, to_numpy
+from attnviz.capture.layers import Inputs, Progress, eager_pass, to_numpy
 from attnviz.capture.tracing import batch_of_one, read_text, trace
 from attnviz.core.attention import Stages, attention, attention_from_scores
 from attnviz.errors import AttnvizError
@@ -130,19 +130,25 @@ def _sentences_for(model: LoadedModel) -> list[str]:
     return readable
 
 
-def certify(model: LoadedModel, traced: Trace) -> Certificate:
+def certify(model: LoadedModel, traced: Trace, *, progress: Progress | None = None) -> Certificate:
     """Compare one trace with the model's eager attention on the same text.
 
-    Raises ValueError where layers or shapes are not the same.
+    `progress(layers done)` is called after each layer; what it raises ends the comparison. Raises ValueError where
+    layers or shapes are not the same.
     """
     with model.lock:
         inputs = batch_of_one(model.module, traced.inputs)
-        (certificate,) = certify_batch(model.module, traced.model, inputs, traced.route, [traced.layers])
+        (certificate,) = certify_batch(model.module, traced.model, inputs, traced.route, [traced.layers], progress)
     return certificate
 
 
 def certify_batch(
-    module: Any, name: str, inputs: Inputs, route: str, texts: Sequence[Sequence[LayerAttention]]
+    module: Any,
+    name: str,
+    inputs: Inputs,
+    route: str,
+    texts: Sequence[Sequence[LayerAttention]],
+    progress: Progress | None = None,
 ) -> list[Certificate]:
     """Compare each text's layers, captured by `route` from a batch, with the model's eager attention on that batch.
 
@@ -152,7 +158,9 @@ def certify_batch(
 
     def compare(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
         for text, comparison in enumerate(comparisons):
-            comparison.add(call.of_text(text), to_numpy(output[text]), to_numpy(weights[text]))
+            comparison.add(call.of_text(text), output[text], weights[text])
+        if progress is not None:
+            progress(len(comparisons[0].row_sums))
 
     heads_expected = eager_pass(module, inputs, route, compare)
     half = module.dtype.itemsize < 4
@@ -181,14 +189,14 @@ class _Comparison:
         self.row_sums: list[float] = []
         self.leaks: list[float] = []
 
-    def add(self, call: AttentionCall, output: np.ndarray, weights: np.ndarray) -> None:
+    def add(self, call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
         """One attention of the twin; output [queries, heads, d_v], weights [heads, queries, keys]."""
         done = len(self.row_sums)
         if done == len(self.layers):
             raise ValueError(f"the trace has {done} layers, and eager attention ran in more")
         layer = self.layers[done]
         rows = _sample(_real_rows(self.inputs, self.text, layer.n_queries))
-        found, output_drift = _compare_heads(layer, call, output, weights, rows)
+        found, output_drift = _compare_heads(layer, call, to_numpy(output[rows]), to_numpy(weights[:, rows]), rows)
         self.heads.extend(found)
         self.output_drifts.append(output_drift)
         row_sum, leak = _check_rows(layer, rows)
@@ -237,14 +245,14 @@ class _Comparison:
 def _compare_heads(
     layer: LayerAttention, call: AttentionCall, output: np.ndarray, weights: np.ndarray, rows: np.ndarray
 ) -> tuple[list[HeadErrors], float]:
-    """output [queries, heads, d_v] and weights [heads, queries, keys] are what the twin made of the call, of one text.
+    """output [rows, heads, d_v] and weights [heads, rows, keys] are what the twin made of the call, of one text.
 
     Returns the errors of each head, and the largest difference between the outputs, end to end.
     """
     shown = layer.attention(rows=rows)
     ours = _core_on(call, rows)
-    theirs = _after_sink(weights[:, rows], ours)
-    their_output = output.swapaxes(0, 1)[:, rows]
+    theirs = _after_sink(weights, ours)
+    their_output = output.swapaxes(0, 1)
     if not shown.weights.shape == theirs.shape == tuple(ours.weights.shape):
         raise ValueError(
             f"layer {layer.index}: weights {shown.weights.shape} on screen, {theirs.shape} in eager attention"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,17 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def address():
-    """A server of our own, first visited by a deep link in the first test."""
+@contextmanager
+def served(script):
+    """The address of a server that runs `script`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     server = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
-    )
+        [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     try:
         for _ in range(240):
             try:
@@ -38,6 +40,13 @@ def address():
         yield f"http://localhost:{port}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A server of our own, first visited by a deep link in the first test."""
+    with served("app.py") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,36 @@ def test_type_a_sentence_click_a_head_and_send_the_link(address, browser, page):
         == "the cat sat on the mat <img src=x onerror=alert(1)>"
     )
     other.close()
+
+    page.go_back()
+    page.get_by_text("From sat to cat: q · k").wait_for(state="detached", timeout=PATIENCE)
+    assert page.locator(".gtitle", has_text="L4.H9").count(), "one step back is the cell's click, not the head's"
+    page.go_back()
+    page.locator(".gtitle", has_text="L0.H0").wait_for(timeout=PATIENCE)
+    page.go_forward()
+    page.locator(".gtitle", has_text="L4.H9").wait_for(timeout=PATIENCE)
+    assert "layer=4&head=9" in page.url
+    assert box.input_value() == "the cat sat on the mat <img src=x onerror=alert(1)>"
+    assert page.problems == []
+
+
+def test_back_undoes_a_preset_and_a_change_of_page(address, page):
+    """Tables that are typed into show what the address says, not what was last typed."""
+    page.goto(f"{address}/?v=1")
+    page.locator(".gtitle").first.wait_for(timeout=PATIENCE)
+    page.get_by_role("combobox", name="Start from").click()
+    page.get_by_role("option", name="one loud key").click()
+    page.wait_for_url("**words=whisper*", timeout=PATIENCE)
+    page.get_by_text("The row of “whisper”").wait_for(timeout=PATIENCE)
+    page.get_by_text("Explore", exact=True).click()
+    page.get_by_role("menuitem", name="Gallery").click()
+    page.get_by_role("heading", name="Gallery").wait_for(timeout=PATIENCE)
+    page.go_back()
+    page.get_by_text("The row of “whisper”").wait_for(timeout=PATIENCE)
+    page.go_back()
+    page.get_by_text("The row of “cat”").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(2000)
+    assert "words=cat_1_0" in page.url
     assert page.problems == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from attnviz import figures
 from attnviz.figures.heads import SHADES
 from attnviz.figures.theme import THEMES
+from attnviz.reading import thumbnail_cells
 from attnviz.traces import LayerAttention, Trace
 
 
@@ -61,7 +62,7 @@ def test_grid_has_one_click_target_a_head(n_layers, n_heads):
 
 def test_thumbnails_keep_the_largest_weight_of_a_long_text():
     trace = make_trace(["t"] * 100, 1, 1)
-    mosaic = np.asarray(figures.all_heads(trace, pooled=figures.thumbnails(trace, cells=10)).data[0].z)
+    mosaic = np.asarray(figures.all_heads(trace, cells=10).data[0].z)
     assert mosaic.shape == (10, 10)
     weights = trace.weights(0, 0)
     blocks = weights.reshape(10, 10, 10, 10).max(axis=(1, 3))
@@ -128,8 +129,8 @@ def test_a_cross_attention_grid_keeps_the_shape_of_each_side():
 
 def test_a_grid_of_3072_heads_stays_light():
     """48 layers of 64 heads must open in a browser, not only 12 of 12."""
-    cells = figures.thumbnail_cells(48 * 64)
-    pooled = [np.random.default_rng(layer).random((64, cells, cells)) for layer in range(48)]
-    figure = figures.all_heads(None, pooled=pooled, chosen=(47, 63))
+    cells = thumbnail_cells(48 * 64)
+    maps = np.random.default_rng(0).random((48 * 64, cells, cells))
+    figure = figures.grid_of_heads(maps, [divmod(head, 64) for head in range(48 * 64)], chosen=(47, 63))
     assert len(figure.to_json()) < 1_500_000
     assert len(figure.data[1].customdata) == 48 * 64

@@ -1,8 +1,9 @@
 """Models whose heads are known, because their weights are written by hand: of GPT-2's type and of BERT's.
 
-Every token's vector is a sum of one-hot codes: which token it is, where it stands, and (from layer 1 on, in the GPT-2
-type) which token stands before it. A code is stored twice, as +1 and as −1, so that a vector's mean is 0, and all
-vectors are equally long: layer normalisation only multiplies them by a number that is known, and divided out again.
+Every token's vector is a sum of one-hot codes: which token it is, where it stands, and (in the GPT-2 type) which token
+stands before it, from layer 1 on, and which one the induction head L1.H0 foresees, from layer 2 on. A code is stored
+twice, as +1 and as −1, so that a vector's mean is 0, and all vectors are equally long (but for what is foreseen): layer
+normalisation only multiplies them by a number that is known, and divided out again.
 A head is two matrices from codes to its queries and keys; its scores are exactly code_i · Q Kᵀ · code_j.
 """
 
@@ -21,8 +22,9 @@ from attnviz.probes import Repeat
 VOCABULARY, POSITIONS = 48, 64  # token 0 is the start token; BERT's type ends with token 1
 N_HEADS, WIDTH = 5, VOCABULARY + POSITIONS + 1
 D_MODEL = N_HEADS * WIDTH
-TOKEN, POSITION, BEFORE = 0, VOCABULARY, VOCABULARY + POSITIONS  # where each code begins
-CODES = 2 * VOCABULARY + POSITIONS
+# Where each code begins:
+TOKEN, POSITION, BEFORE, FORESEEN = 0, VOCABULARY, VOCABULARY + POSITIONS, 2 * VOCABULARY + POSITIONS
+CODES = 3 * VOCABULARY + POSITIONS
 G, G_REST, G_NOT_SELF, SLOPE = 8.0, 4.0, 30.0, 0.5
 
 Matrices = tuple[np.ndarray, np.ndarray]
@@ -192,7 +194,8 @@ def layer_scale(squared: float, epsilon: float) -> float:
 
 
 def planted_gpt2(heads=GPT2_HEADS) -> transformers.GPT2Model:
-    """A decoder in double precision; head 0 of layer 0 must be the previous-token head, and writes what it sees."""
+    """A decoder in double precision; head 0 of layer 0 must be the previous-token head, that of layer 1 the induction
+    head, and they write what they see. No other head writes anything."""
     config = transformers.GPT2Config(
         vocab_size=VOCABULARY, n_positions=POSITIONS, n_embd=D_MODEL, n_layer=len(heads), n_head=N_HEADS, n_inner=8,
         attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, bos_token_id=0, eos_token_id=0,
@@ -206,11 +209,50 @@ def planted_gpt2(heads=GPT2_HEADS) -> transformers.GPT2Model:
             part = slice(head * WIDTH, (head + 1) * WIDTH)
             block.attn.c_attn.weight[:CODES, part] = torch.tensor(q * math.sqrt(WIDTH) / scale)
             block.attn.c_attn.weight[:CODES, D_MODEL:][:, part] = torch.tensor(k / scale)
-    first = model.h[0].attn
+    for block, squared, code in ((model.h[0], 4, BEFORE), (model.h[1], 6, FORESEEN)):
+        for token in range(VOCABULARY):
+            scale = layer_scale(squared, config.layer_norm_epsilon)
+            block.attn.c_attn.weight[TOKEN + token, 2 * D_MODEL + token] = 1 / scale
+            block.attn.c_proj.weight[token, code + token] = 1
+            block.attn.c_proj.weight[token, CODES + code + token] = -1
+    return model
+
+
+def planted_language_model(heads=GPT2_HEADS, gain: float = 0.6) -> transformers.GPT2LMHeadModel:
+    """`planted_gpt2` that says what its induction head foresees, and all tokens alike where that sees nothing."""
+    body = planted_gpt2(heads)
+    body.config.tie_word_embeddings = False
+    model = transformers.GPT2LMHeadModel(body.config).double().eval().requires_grad_(False)
+    model.transformer = body
+    model.lm_head.weight.zero_()
     for token in range(VOCABULARY):
-        first.c_attn.weight[TOKEN + token, 2 * D_MODEL + token] = 1 / layer_scale(4, config.layer_norm_epsilon)
-        first.c_proj.weight[token, BEFORE + token] = 1
-        first.c_proj.weight[token, CODES + BEFORE + token] = -1
+        model.lm_head.weight[token, FORESEEN + token] = gain
+        model.lm_head.weight[token, CODES + FORESEEN + token] = -gain
+    return model
+
+
+COPIES, SUPPRESSES = (1, 0), (1, 1)  # layer and head
+OUT = 2 * CODES  # where what is written for the unembedding begins
+
+
+def planted_lm(copying: float = 1.0, suppressing: float = -0.25) -> transformers.GPT2LMHeadModel:
+    """GPT-2's type with two induction heads alike, whose values write the token's code into the unembedding, times
+    these factors; nothing else does."""
+    looks = GPT2_HEADS[0], [(induction(), set()), (induction(), set()), *GPT2_HEADS[1][2:]]
+    inner = planted_gpt2([*looks])
+    config = transformers.GPT2Config(**inner.config.to_dict() | {"tie_word_embeddings": False})
+    model = transformers.GPT2LMHeadModel(config).double().eval().requires_grad_(False)
+    model.transformer.load_state_dict(inner.state_dict())
+    attention = model.transformer.h[1].attn
+    for (_, head), factor in ((COPIES, copying), (SUPPRESSES, suppressing)):
+        for token in range(VOCABULARY):
+            slot = head * WIDTH + token
+            attention.c_attn.weight[TOKEN + token, 2 * D_MODEL + slot] = factor
+            attention.c_proj.weight[slot, OUT + token] = 1
+            attention.c_proj.weight[slot, OUT + VOCABULARY + token] = -1
+    model.lm_head.weight.zero_()
+    for token in range(VOCABULARY):
+        model.lm_head.weight[token, OUT + token], model.lm_head.weight[token, OUT + VOCABULARY + token] = 1, -1
     return model
 
 

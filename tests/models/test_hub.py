@@ -18,6 +18,7 @@ import pytest
 STUB = runpy.run_path(str(Path(__file__).with_name("hub_stub.py")))
 HubStub, COMMIT = STUB["HubStub"], STUB["COMMIT"]
 REPOSITORY = Path(__file__).resolve().parents[2]
+MINUTE = 60  # seconds; a client that tries again and again takes longer, a busy machine does not
 
 # Run in the fresh process: each step of the request is done in turn, and what came of it printed as JSON.
 WORKER = """
@@ -163,7 +164,7 @@ def test_each_refusal_of_the_hub_has_its_own_message(hub, tmp_path):
     answers = told(tmp_path, hub.url, *(("plan", name) for name in expected))
     for (name, part), answer in zip(expected.items(), answers, strict=True):
         assert part in answer.get("error", "no error"), name
-        assert "\n" not in answer["error"] and answer["seconds"] < 5
+        assert "\n" not in answer["error"] and answer["seconds"] < MINUTE
     assert len({answer["error"].replace(name, "") for name, answer in zip(expected, answers, strict=True)}) >= 8
     assert not [request for request in hub.requests if "/resolve/" in request], "nothing was fetched"
 
@@ -214,7 +215,7 @@ def test_the_command_line_validates_from_the_hub_in_silence(hub, tmp_path):
 def test_offline_is_one_clear_line(closed_port, tmp_path):
     """HF_HUB_OFFLINE is set in many classrooms: a reader learns that it is, and what to do."""
     (answer,) = told(tmp_path, closed_port, ("plan", "nobody/nothing"), HF_HUB_OFFLINE="1")
-    assert "HF_HUB_OFFLINE" in answer["error"] and "nobody/nothing" in answer["error"] and answer["seconds"] < 5
+    assert "HF_HUB_OFFLINE" in answer["error"] and "nobody/nothing" in answer["error"] and answer["seconds"] < MINUTE
 
 
 def test_no_network_is_one_clear_line(closed_port, tmp_path):
@@ -223,7 +224,7 @@ def test_no_network_is_one_clear_line(closed_port, tmp_path):
     code, out, err = command(tmp_path, closed_port, "trace", "nobody/nothing", "hello")
     assert (code, out) == (2, "") and len(err.splitlines()) == 1
     assert "hub cannot be reached" in err and "nobody/nothing" in err
-    assert time.time() - start < 30
+    assert time.time() - start < MINUTE
 
 
 def test_going_offline_between_plan_and_fetch(tmp_path, closed_port):
@@ -244,7 +245,7 @@ except AttnvizError as error:
     )  # fmt: skip
     assert done.returncode == 0 and done.stderr == ""
     message, seconds = json.loads(done.stdout)
-    assert "tiny-gpt2" in message and seconds < 5
+    assert "tiny-gpt2" in message and seconds < MINUTE
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """A copied link must open the same view, and a damaged one must open some view and say what was lost."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -69,3 +69,8 @@ def test_what_could_not_be_used_is_named(query, names):
 def test_a_text_too_long_for_an_address_is_left_out():
     query = address.write(View(text="a" * (address.LONGEST_TEXT + 1)), ALL)
     assert "text" not in query
+
+
+def test_a_step_back_changes_only_what_the_address_names():
+    before = View(model="tiny-bert", layer=3, words="a_1~b_2")
+    assert address.read({"v": "1", "layer": "1"}, before) == (replace(before, layer=1), [])

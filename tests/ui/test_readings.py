@@ -84,7 +84,7 @@ def test_only_chosen_tokens(traced):
 def test_aids_combine_and_a_drawn_cell_leads_back_to_its_tokens(traced):
     found = reading_of(traced, merge_words=True, hide_special=True, combine="mean")
     row, column = found.queries.index("unbelievable"), found.keys.index("cat")
-    query, key = found.tokens_at(row, column, traced.weights(1, 2))
+    query, key = found.tokens_at(row, column, traced.weights(1, 2)[found.rows[row][1]])
     assert traced.tokens[key] == "cat" and found.cell_of(query, key) == (row, column)
     assert found.cell_of(0, 0) is None, "a hidden token has no cell"
 

@@ -1,0 +1,29 @@
+"""What labelling a model would take, before it is done."""
+
+from __future__ import annotations
+
+import time
+
+from attnviz.models.loading import LoadedModel
+
+from .labels import SEED
+from .material import first_family, frame_of
+from .scores import tallies
+from .study import looks_back
+
+TIMED = 8  # passages
+
+
+def cost(model: LoadedModel) -> tuple[int, float]:
+    """About how many tokens a study of this model reads, and how many seconds it takes here, by a timing of a few.
+
+    Raises AttnvizError for a model that cannot be labelled.
+    """
+    with model.lock:
+        start = time.perf_counter()
+        probes = first_family(model.tokenizer, frame_of(model.tokenizer, looks_back(model), model.limit), SEED)
+        made = time.perf_counter()
+        tallies(model.module, probes[:TIMED])
+        timed = time.perf_counter() - made
+    tokens = 2 * sum(len(probe.ids) for probe in probes)
+    return tokens, 2 * (made - start) + timed * tokens / sum(len(probe.ids) for probe in probes[:TIMED])

@@ -1,0 +1,30 @@
+"""Studies of the bundled models, made once and shipped beside them, so that their labels and effects are there at once.
+
+python -m attnviz.labels.ship    makes them anew, after a change of labels, probes or weights
+"""
+
+from __future__ import annotations
+
+from attnviz.models.catalog import BUNDLED_ORDER
+from attnviz.models.loading import load_model
+
+from .effects import with_effects
+from .kept import SHIPPED, keep, place_of
+from .study import study
+
+STUDIED = tuple(name for name in BUNDLED_ORDER if name != "tiny-translator")  # which has an encoder and a decoder
+
+
+def ship() -> None:
+    for old in SHIPPED.glob("*.npz"):
+        old.unlink()
+    for name in STUDIED:
+        model = load_model(name)
+        place = SHIPPED / place_of(model).name
+        keep(with_effects(model, study(model)), place)
+        place.chmod(0o644)
+        print(f"{name}: {place.name}, {place.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    ship()

@@ -1,0 +1,48 @@
+"""How far the heads of a model are from one of them, by their patterns over some texts."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from attnviz.core.attention import Stages
+from attnviz.core.measures import jensen_shannon
+from attnviz.traces import Head, LayerAttention, Trace
+
+CELLS = 4_000_000  # weights held at once: a layer's rows are taken in blocks of at most about so many
+
+
+def apart(traces: Sequence[Trace], head: Head, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
+    """Each head's Jensen–Shannon divergence from `head` in bits [layers, heads], the mean over all rows of all texts.
+
+    NaN where a layer has fewer heads, or no row with a key. A sink counts as one more key. Weights are computed layer
+    by layer in blocks of rows and let go; `progress(layers done, layers in all)` is called after each. Patterns are
+    all that is compared: two heads may look at the same tokens and hand over different things, and those that rest on
+    the same token are near each other whatever else they do.
+
+    Source: Clark et al. (2019), "What Does BERT Look At?", section 6, which adds rows up instead of averaging.
+    """
+    shape = len(traces[0].of_kind(head.kind)), max(layer.n_heads for layer in traces[0].of_kind(head.kind))
+    total, n_rows = np.zeros(shape), np.zeros(shape)
+    for number, trace in enumerate(traces):
+        layers = trace.of_kind(head.kind)
+        for layer in layers:
+            for rows in _blocks(layer):
+                shares, live = _shares(layer.attention(rows=rows))
+                of_head, live_in_it = _shares(layers[head.layer].attention(head.head, rows))
+                both = live & live_in_it
+                of_rows = np.where(both, jensen_shannon(shares, of_head), 0.0)
+                total[layer.index, : layer.n_heads] += of_rows.sum(axis=-1)
+                n_rows[layer.index, : layer.n_heads] += both.sum(axis=-1)
+            if progress is not None:
+                progress(number * shape[0] + layer.index + 1, len(traces) * shape[0])
+    return np.divide(total, n_rows, out=np.full(shape, np.nan), where=n_rows > 0)
+
+
+def _blocks(layer: LayerAttention) -> list[np.ndarray]:
+    n_rows = max(1, CELLS // (layer.n_heads * layer.v.shape[1]))
+    return [np.arange(start, min(start + n_rows, layer.n_queries)) for start in range(0, layer.n_queries, n_rows)]
+
+
+def _shares(stages: Stages) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that sum to one [..., rows, keys + 1], the sink's share last; and which of them look anywhere."""
+    return np.concatenate([stages.weights, stages.sink_share[..., None]], axis=-1), ~np.asarray(stages.dead_rows)

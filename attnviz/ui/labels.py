@@ -1,0 +1,279 @@
+"""Labels on screen: the study of the chosen model, or an offer to make one, and what it says of a head."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from attnviz import figures
+from attnviz.errors import AttnvizError
+from attnviz.figures.labels import SIGNS, Evidence, letter_of
+from attnviz.labels.criteria import CRITERIA
+from attnviz.labels.method import spelt
+from attnviz.models.catalog import ModelEntry
+from attnviz.traces import Head
+from attnviz.ui import cache, pickers
+from attnviz.ui.address import CONFIDENCES
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
+from attnviz.ui.theme import theme
+
+COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
+ICONS = {"high": ":material/check_circle:", "medium": ":material/radio_button_checked:",
+         "low": ":material/radio_button_unchecked:"}  # fmt: skip
+MOST_ROWS = 8  # labels in one head's figure
+
+
+def study_here() -> tuple[ModelEntry, Any]:
+    """The chosen model and its study; where there is none, the page offers to make one, or says why not, and ends."""
+    entry = pickers.entry_here()
+    try:
+        found = cache.kept_study(entry.name, entry.revision)
+    except AttnvizError as error:
+        show_error(error)
+        st.stop()
+    if found is None:
+        try:
+            _offer(entry)
+        except AttnvizError as error:
+            st.info(plain(error), icon=":material/label_off:")
+        st.stop()
+    return entry, found
+
+
+def _offer(entry: ModelEntry) -> None:
+    tokens, seconds = cache.label_cost(entry.name, entry.revision)
+    st.subheader(f"{plain(entry.name)} has not been labelled yet")
+    st.write(
+        f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are "
+        f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
+    )
+    if st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
+        from attnviz.labels.kept import study_once
+
+        model = cache.loaded_model(entry.name, entry.revision)
+        _work("Asking every head", lambda progress: study_once(model, progress=progress))
+
+
+def offer_effects(entry: ModelEntry, study: Any) -> None:
+    """A button that measures what removing heads does, where that was not done yet; else why some of it is missing."""
+    if study.effects is not None:
+        for reason in filter(None, (study.effects["reason"], *dict.fromkeys(study.effects["unmeasured"].values()))):
+            about = [spelt(label) for label, why in study.effects["unmeasured"].items() if why == reason]
+            st.caption(plain(f"{', '.join(about)}: {reason}" if about else reason))
+        return
+    st.caption(
+        "What the model does without a head was not measured. Each labelled head would be replaced by its mean and by "
+        "its output for another text, and so would random heads to compare with: minutes, which the bar will tell."
+    )
+    if st.button("Measure effects", icon=":material/science:"):
+        from attnviz.labels.kept import effects_once
+
+        model = cache.loaded_model(entry.name, entry.revision)
+        _work("Removing heads", lambda progress: effects_once(model, study, progress=progress))
+
+
+def _work(doing: str, work: Callable[[Callable[[int, int], None]], Any]) -> None:
+    """Long work with a bar, the time that is left, and a way to stop; then the page runs anew and finds its result."""
+    bar = st.progress(0.0, f"{doing}…")
+    st.button("Stop", icon=":material/stop:", help="What was done so far is lost.")  # any click ends a running page
+    start = time.perf_counter()
+
+    def show(done: int, total: int) -> None:
+        left = (time.perf_counter() - start) * (total - done) / max(done, 1)
+        told = f"{done:,} of {total:,} tokens, {_spelt_time(left)} left" if done < total else "judging"
+        bar.progress(done / total, f"{doing}: {told}…")
+
+    work(show)
+    cache.clear_studies()
+    st.rerun()
+
+
+def _spelt_time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds > 100 else f"{max(seconds, 1):.0f} s"
+
+
+def place(study: Any) -> int:
+    """The number of the chosen head, brought to what this model has, which is chosen from then on."""
+    layers = [head.layer for head in study.heads]
+    layer = min(current().layer, max(layers))
+    heads = [head.head for head in study.heads if head.layer == layer]
+    head = Head(study.heads[0].kind, layer, min(current().head, max(heads)))
+    choose(kind=head.kind, layer=head.layer, head=head.head)
+    return study.heads.index(head)
+
+
+def pick_head(study: Any) -> int:
+    """Two pickers, and the number of the head that they choose."""
+    number = place(study)
+    chosen = study.heads[number]
+    pick_layer, pick_head = st.columns(2)
+    with pick_layer:
+        chosen_by(st.selectbox, "layer", "Layer", chosen.layer, options=sorted({head.layer for head in study.heads}))
+    with pick_head:
+        chosen_by(st.selectbox, "head", "Head", chosen.head,
+                  options=[head.head for head in study.heads if head.layer == chosen.layer])  # fmt: skip
+    return number
+
+
+def filters(study: Any) -> None:
+    """Which labels count: of one kind or all, and from which confidence on."""
+    given = [row["label"].split(":")[0] for found in study.found for row in found]
+    label, confidence = st.columns(2)
+    with label:
+        chosen_by(
+            st.selectbox, "label", "Label", current().label, options=("", *CRITERIA),
+            format_func=lambda kind: f"{letter_of(kind)} · {spelt(kind)} · {given.count(kind)}" if kind else "all",
+        )  # fmt: skip
+    with confidence:
+        chosen_by(st.segmented_control, "confidence", "Confidence at least", current().confidence, options=CONFIDENCES,
+                  required=True)  # fmt: skip
+
+
+def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The labels of a head that the filters let through, the most telling first."""
+    least = CONFIDENCES.index(current().confidence)
+    return [
+        row
+        for row in telling(found)
+        if current().label in ("", row["label"].split(":")[0]) and CONFIDENCES.index(row["confidence"]) >= least
+    ]
+
+
+def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The labels of a head by confidence, then by score; among equals, local says the least."""
+    return sorted(
+        found, key=lambda row: (-CONFIDENCES.index(row["confidence"]), row["label"] == "local", -row["score"])
+    )
+
+
+def mosaic(study: Any, key: str, chosen: Head) -> None:
+    """Every head with its first label; a click chooses a head."""
+
+    cells = {
+        (head.layer, head.head): [(spelt(row["label"]), row["label"], row["confidence"], row["score"]) for row in found]
+        for head, found in zip(study.heads, map(counted, study.found))
+    }
+    labelled = sum(bool(labels) for labels in cells.values())
+    st.plotly_chart(
+        figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
+        key=key, on_select=open_clicked(key), selection_mode="points", theme=None, config={"displayModeBar": False},
+        alt=f"{labelled} of {len(cells)} heads have a label: "
+        + "; ".join(f"L{layer}.H{head} {labels[0][0]}" for (layer, head), labels in cells.items() if labels),
+    )  # fmt: skip
+    letters = sorted({labels[0][1].split(":")[0] for labels in cells.values() if labels}, key=list(SIGNS).index)
+    st.caption(
+        f"{labelled} of {len(cells)} heads have a label here; the others are plain. "
+        + "".join(f"**{letter_of(kind)}** {spelt(kind)} · " for kind in letters)
+        + "filled: high confidence, framed: medium, dotted: low. A small number counts further labels."
+    )
+
+
+def by_label(study: Any) -> None:
+    """The labelled heads, one label after the other; a row opens its head."""
+    rows = sorted(
+        (list(SIGNS).index(row["label"].split(":")[0]), row["label"], -row["score"], head)
+        for head, found in zip(study.heads, study.found)
+        for row in counted(found)
+    )
+
+    def open_row() -> None:
+        picked = st.session_state.by_label.selection.rows
+        if picked:
+            choose(layer=rows[picked[0]][3].layer, head=rows[picked[0]][3].head)
+
+    st.dataframe(
+        pd.DataFrame([(str(head), spelt(label), -score) for _, label, score, head in rows],
+                     columns=["head", "label", "score"]),
+        key="by_label", on_select=open_row, selection_mode="single-row", hide_index=True, height=212,
+        column_config={"score": st.column_config.NumberColumn(format="%.2f")},
+    )  # fmt: skip
+
+
+def badges(found: Sequence[Mapping[str, Any]]) -> None:
+    """A head's labels, each with its score and confidence, or that it has none."""
+    if not found:
+        st.badge(
+            "unlabelled", icon=":material/label_off:", color="gray",
+            help="None of the labels that were asked for passes its threshold. That is an answer too.",
+        )  # fmt: skip
+        return
+    with st.container(horizontal=True, gap="small"):
+        for row in telling(found):
+            _, family = SIGNS[row["label"].split(":")[0]]
+            st.badge(
+                f"{letter_of(row['label'])} · {spelt(row['label'])} {row['score']:.2f} · {row['confidence']}",
+                icon=ICONS[row["confidence"]], color=COLOURS[family],  # type: ignore[arg-type]
+            )  # fmt: skip
+
+
+def evidence(study: Any, number: int, label: str) -> Evidence:
+    """One label of one head, as figures take it."""
+    one = study.scores[label]
+    given = next((row["confidence"] for row in study.found[number] if row["label"] == label), "")
+    names = ("score", "low", "high", "baseline", "threshold")
+    return Evidence(label, **{name: float(getattr(one, name)[number]) for name in names}, confidence=given)
+
+
+def closest(study: Any, number: int) -> list[Evidence]:
+    """The labels that a head has, and those that it comes closest to."""
+    every = [evidence(study, number, label) for label in study.scores]
+    every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
+    return every[:MOST_ROWS]
+
+
+def show_evidence(study: Any, number: int, key: str) -> None:
+    """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
+    rows = [(spelt(one.label), one) for one in closest(study, number)]
+    st.plotly_chart(
+        figures.head_evidence(rows, title="Scores and thresholds", theme=theme()),
+        key=key, theme=None, config={"displayModeBar": False},
+        alt="; ".join(f"{name} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
+                      f"{one.confidence or 'no'} label" for name, one in rows),
+    )  # fmt: skip
+    st.caption(
+        "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
+        f"**Rest share {study.rest[number]:.0%}**: weight on the first and special tokens, where a head that finds "
+        f"nothing leaves it. **Entropy share {study.entropy[number]:.0%}**: 100 % would be uniform weights."
+    )
+
+
+def line(study: Any, at: Head) -> None:
+    """What is known of a head, in a line for other screens."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if study is None or at not in study.heads:
+            st.caption("not labelled yet")
+        else:
+            badges(study.found[study.heads.index(at)])
+        st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
+
+
+def short_effect(effect: Mapping[str, Any] | None) -> str:
+    """What removing the head changes, for a table: the metric with the head, and without it."""
+    return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
+
+
+def effects_in_words(study: Any, label: str, row: Mapping[str, Any]) -> list[str]:
+    """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
+    that is not known."""
+    if row["effect"] is None:
+        unmeasured = {} if study.effects is None else study.effects["unmeasured"]
+        return [f"Effect of removing the head: not measured. {unmeasured.get(label, '')}".strip()]
+    one = row["effect"]
+    said = [f"Effect of removing the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
+    every = study.effects["together"].get(label)
+    if every is not None:
+        said.append(f"All {len(every['heads'])} with this label at once: {_compared(every, 'them', 'as many')}")
+    return said
+
+
+def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
+    low, high = effect["random_low"], effect["random_high"]
+    others = "there are no others to compare with" if low is None else f"without {many} of the others "
+    others += "" if low is None else f"{low:.3f} to {high:.3f}"
+    return (
+        f"{effect['base']:.3f} with all heads; {effect['mean']:.3f} with the mean of {whom} in place, "
+        f"{effect['resample']:.3f} with the output for another text; {others}."
+    )

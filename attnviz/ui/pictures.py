@@ -1,0 +1,190 @@
+"""What each view takes away: its numbers as drawn, where they come from, and the Python lines that make them again.
+
+A picture is put together when its button is pressed; `look` is the theme of the reader's page, which is not known then.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from attnviz import figures
+from attnviz.aids import Aids
+from attnviz.core.worked_example import WorkedExample
+from attnviz.errors import AttnvizError
+from attnviz.export import Drawing, Picture, Provenance, snippet
+from attnviz.reading import MEASURES, Reading
+from attnviz.traces import Head, Trace
+from attnviz.ui import cache, readings
+from attnviz.ui.address import View
+from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
+
+OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
+SAYS = {"dimensions": "part of q·k", "scores": "score", "value": "length", "rollout": "share", "flow": "flow"}
+
+
+def of_head(
+    trace: Trace,
+    head: Head,
+    found: Reading,
+    view: View,
+    title: str,
+    cell: tuple[int, int] | None,
+    glue: tuple[Sequence[bool], Sequence[bool]],
+    look: str,
+) -> Picture:
+    """One head, or several of its layer, in the chosen view."""
+    aids = readings.aids_of(trace, head.kind, view)
+    heads = readings.heads(trace, head.kind, head.layer, head.head, view)
+    settings = {"view": view.shown_as, "combine": view.combine}
+    settings |= {name: getattr(view, name) for name in OF_VIEW[view.shown_as]} | aids.chosen()
+    ink: dict[str, Any] = {"scale": view.scale, "top": view.top}
+    drawing = Drawing(
+        found, title, view.shown_as, theme=look, cell=cell, glue=glue, **ink, threshold=view.threshold,
+        top_k=view.top_k, side=view.side,
+    )  # fmt: skip
+    shown = ", ".join(str(Head(head.kind, head.layer, one)) for one in heads)
+    python = snippet.of_head(trace, head.kind, head.layer, heads, view.combine, aids, title=title, **ink)
+    return _picture(trace, head, shown, settings, [drawing], python, title)
+
+
+def of_beyond(trace: Trace, head: Head, query: int, found: Reading, view: View, title: str, look: str) -> Picture:
+    """What stands beside the raw weight."""
+    aids, says = readings.aids_of(trace, head.kind, view), SAYS[view.beyond]
+    scale, top = figures.fitting(found.weights, view.scale, view.top)
+    drawing = Drawing(found, title, axes=("from", "to", says), theme=look, scale=scale, top=top)
+    python = snippet.of_beyond(trace, head, query, view.beyond, aids, title=title, scale=scale, top=top, says=says)
+    settings = {"beyond": view.beyond, "scale": scale, "top": top} | aids.chosen()
+    settings |= {"query": query} if view.beyond == "dimensions" else {}
+    return _picture(trace, head, str(head), settings, [drawing], python, title)
+
+
+def of_grid(
+    trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: Reading, view: View, look: str
+) -> Picture:
+    """Every head as a small map; `head` is chosen."""
+    aids, at = Aids.of(view).of_whole_text(), (head.layer, head.head)
+    drawing = Drawing(found, "All heads", "grid", theme=look, cell=at, heads=heads)
+    python = snippet.of_grid(trace, head.kind, aids, chosen=at)
+    return _picture(trace, head, "all heads", {"view": "maps"} | aids.chosen(), [drawing], python, "All heads")
+
+
+def of_measure(
+    trace: Trace, head: Head, measure: str, cell: tuple[int, int], found: np.ndarray, title: str, look: str
+) -> Picture:
+    """One number of every head, found [layers, heads]: one of MEASURES, or "apart" from `head`, which is chosen."""
+    at = head.layer, head.head
+    rows, columns = (tuple((f"{letter}{i}", [i]) for i in range(n)) for letter, n in zip("LH", found.shape))
+    says = MEASURES.get(measure, f"divergence from {head}, bits")
+    drawing = Drawing(
+        Reading(found, rows, columns), title, "measure", ("layer", "head", says), theme=look, cell=at,
+        top=max(float(np.nanmax(found)), 1e-9),
+    )  # fmt: skip
+    near = _near(trace, (measure,))
+    python = snippet.of_measure(trace, head, measure, cell, near, title=title, chosen=at)
+    return _picture(trace, head, "all heads", _measured((measure,), cell), [drawing], python, title, near)
+
+
+def of_plane(
+    trace: Trace,
+    head: Head,
+    measures: tuple[str, str],
+    names: tuple[str, str],
+    cell: tuple[int, int],
+    heads: Sequence[tuple[int, int]],
+    points: np.ndarray,
+    look: str,
+) -> Picture:
+    """Every head by two measures, points [heads, 2]; `head` is chosen."""
+    at, title = (head.layer, head.head), "Heads by two measures"
+    rows = tuple(("L{}.H{}".format(*one), [place]) for place, one in enumerate(heads))
+    found = Reading(points, rows, tuple((name, [place]) for place, name in enumerate(names)))
+    drawing = Drawing(found, title, "plane", ("head", "measure", "value"), theme=look, cell=at, heads=heads)
+    near = _near(trace, measures)
+    python = snippet.of_plane(trace, head, measures, cell, near, names=names, chosen=at)
+    return _picture(trace, head, "all heads", _measured(measures, cell), [drawing], python, title, near)
+
+
+def of_comparison(
+    sides: Sequence[tuple[Trace, Head]], found: Sequence[Reading], change: Reading, top: float, look: str
+) -> Picture:
+    """Two heads by word and what changes from the first to the second, which may be empty."""
+    drawings = [
+        Drawing(reading, f"{letter}: {head}", name=letter, theme=look)
+        for letter, reading, (_, head) in zip("AB", found, sides)
+    ]
+    if change.weights.size:
+        axes = ("from", "to", "difference")
+        drawings.append(Drawing(change, "B − A", axes=axes, name="B-A", theme=look, scale="signed", top=top))
+    told = [
+        f"{letter}, {line}"
+        for letter, (trace, head) in zip("AB", sides)
+        for line in Provenance.of(trace, head.kind, str(head), {}, certificate(trace, head)).lines()
+    ]
+    title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
+    python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
+    return Picture(title, drawings, told, python)
+
+
+def of_example(
+    example: WorkedExample,
+    charts: Sequence[tuple[str, str, np.ndarray, Sequence[str]]],
+    settings: dict[str, Any],
+    look: str,
+) -> Picture:
+    """The worked example's matrices, (name, title, values, columns) each, a row a token."""
+    tokens = example.inputs.tokens
+    drawings = []
+    for name, title, values, columns in charts:
+        rows, keys = (tuple((word, [place]) for place, word in enumerate(words)) for words in (tokens, columns))
+        scale, top = figures.fitting(values)
+        axes = ("token", "name", "number")
+        drawings.append(Drawing(Reading(values, rows, keys), title, "matrix", axes, name, look, scale, max(top, 1e-9)))
+    typed = {name: getattr(example.inputs, name).tolist() for name in ("X", "W_Q", "W_K", "W_V")}
+    source = Provenance(
+        "worked example", "none", "attention from scratch", {"words": " ".join(tokens)}, "worked", "example",
+        typed | settings, "computed by the core, from the numbers in the settings",
+    )  # fmt: skip
+    python = snippet.of_example(example.inputs, settings["scaled"], settings["causal"])
+    return Picture("The worked example", drawings, source.lines(), python)
+
+
+def _picture(
+    trace: Trace,
+    head: Head,
+    shown: str,
+    settings: Mapping[str, Any],
+    drawings: Sequence[Drawing],
+    python: str,
+    title: str,
+    near: Sequence[str] = (),
+) -> Picture:
+    """Of one trace; the certificate is made here if it is not there yet."""
+    if trace.written:
+        settings = {**settings, "tokens written by the model": trace.written}
+    if near:
+        settings = {**settings, "also measured on": list(near)}
+    source = Provenance.of(trace, head.kind, shown, settings, certificate(trace, head))
+    return Picture(f"{title} of {trace.model}", drawings, source.lines(), python)
+
+
+def _measured(measures: Sequence[str], cell: tuple[int, int]) -> dict[str, Any]:
+    pair = {"query": cell[0], "key": cell[1]} if "weight" in measures else {}
+    return {"measures": list(measures)} | pair
+
+
+def _near(trace: Trace, measures: Sequence[str]) -> list[str]:
+    """The built-in sentences, where a divergence is measured on them too."""
+    if "apart" not in measures:
+        return []
+    return [one.text for one in cache.sentences_read(trace.model, trace.revision)]
+
+
+def certificate(trace: Trace, head: Head) -> str:
+    """In words; it is made here if it is not there yet."""
+    if trace.route == "own":
+        return NOT_RECOMPUTED
+    try:
+        return in_words(cache.certificate_of(trace), head)
+    except (AttnvizError, ValueError) as error:
+        return f"none: {error}"

@@ -1,0 +1,84 @@
+"""A long text is read through a window: an overview of the whole of it, and where the window stands."""
+
+import streamlit as st
+
+from attnviz import figures
+from attnviz.aids import TOGETHER
+from attnviz.traces import Trace
+from attnviz.ui import cache, readings
+from attnviz.ui.address import View
+from attnviz.ui.state import choose, chosen_by, current, on_screen
+from attnviz.ui.theme import theme
+
+LENGTHS = (32, 64, 128, 256, 512, readings.MOST_SHOWN)
+
+
+def pick(trace: Trace, kind: str, layer: int, head: int) -> None:
+    """The overview and the window's place and length; nothing for a text that fits on the screen."""
+    sides = trace.sides(kind)
+    aids = readings.aids_of(trace, kind, current())
+    if not aids.window:
+        if max(map(len, sides)) > View().window:
+            _length(current().window)
+        return
+    on_screen("queries_at", "keys_at")
+    queries, keys = aids.windows(trace, kind)
+    wide, gets = cache.overview_of(trace, kind, layer, head)
+    st.plotly_chart(
+        figures.overview(wide, gets, sides, (queries, keys), theme=theme()),
+        key="overview", on_select=_move_to_click, selection_mode="points", theme=None,
+        config={"displayModeBar": False},
+        alt=f"The whole text, {len(gets):,} tokens: entropy of rows from {wide.min():.2f} to {wide.max():.2f} bits; "
+        f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
+        f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
+    )  # fmt: skip
+    together = aids.keys_at == TOGETHER
+    place, length = st.columns([3, 2], vertical_alignment="bottom")
+    with place:
+        if len(queries) < len(sides[0]):
+            _slider("queries_at", "Window from token" if together else "Rows from token", queries, len(sides[0]))
+        if len(keys) < len(sides[1]) and (not together or len(queries) == len(sides[0])):
+            _slider("keys_at", "Columns from token", keys, len(sides[1]))
+    with length:
+        _length(aids.window)
+        st.session_state.pick_apart = not together
+        st.toggle("Rows and columns apart", key="pick_apart", on_change=_part_or_join)
+
+
+def offer(trace: Trace, kind: str, query: int, key: int) -> None:
+    """Where a cell lies outside of the window, say so, with a button that brings the window there."""
+    aids = readings.aids_of(trace, kind, current())
+    queries, keys = aids.windows(trace, kind)
+    if query in queries and key in keys:
+        return
+    near = abs(query - key) < aids.window
+    middle = (query + key) // 2 if near else query
+    places = {"queries_at": _around(middle, aids.window), "keys_at": TOGETHER if near else _around(key, aids.window)}
+    said, button = st.columns([3, 1], vertical_alignment="center")
+    said.caption("This cell lies outside of the window that is shown above.")
+    button.button("Show it there", icon=":material/center_focus_strong:", on_click=choose, kwargs=places)
+
+
+def _slider(field: str, label: str, window: range, n: int) -> None:
+    chosen_by(st.slider, field, label, window.start, min_value=0, max_value=n - len(window))
+
+
+def _length(window: int) -> None:
+    chosen_by(st.selectbox, "window", "Tokens shown", window, options=sorted({*LENGTHS, window}))
+
+
+def _part_or_join() -> None:
+    choose(keys_at=current().queries_at if st.session_state.pick_apart else TOGETHER)
+
+
+def _move_to_click() -> None:
+    points = st.session_state.overview.selection.points
+    if points:
+        side, token = points[0]["customdata"][:2]
+        field = "keys_at" if side == 1 and current().keys_at != TOGETHER else "queries_at"
+        choose(**{field: _around(int(token), current().window)})
+
+
+def _around(token: int, window: int) -> int:
+    """Where a window begins that has this token in its middle."""
+    return max(0, token - window // 2)

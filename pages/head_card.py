@@ -1,0 +1,156 @@
+"""A head's card: its labels with their evidence, where they show, in the reader's sentence too, and what others say."""
+
+import pandas as pd
+import streamlit as st
+
+from attnviz import components
+from attnviz.errors import AttnvizError
+from attnviz.labels import method
+from attnviz.labels.places import activity, liveliest, targets_in, typed
+from attnviz.labels.published import agreement, claims
+from attnviz.reading import glued, one_head
+from attnviz.traces import Head, Trace
+from attnviz.ui import cache, labels, pickers, views
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import choose, chosen_by, current, on_screen, view
+from attnviz.ui.theme import theme
+
+UNTOLD = 99_999  # a query and a key that nobody chose
+GOLD = ("syntactic", "coreference", "rare_word")
+EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
+
+
+def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNTOLD, UNTOLD)) -> None:
+    choose(text=text, pair="", kind=at.kind, layer=at.layer, head=at.head, query=cell[0], key=cell[1], write=0,
+           combine="head", only_from="", only_to="", measure="")  # fmt: skip
+    st.switch_page("pages/heads.py")
+
+
+def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
+    """The head's weights on a text in the view that was chosen; `cell` until another one is clicked."""
+    found = one_head(trace, at.kind, at.layer, at.head)
+    if max(current().query, current().key) < min(found.weights.shape):
+        cell = current().query, current().key
+    glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
+    views.switch()
+    views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue)
+
+
+view()
+on_screen("kind", "query", "key")
+entry, study = labels.study_here()
+name = plain(entry.name.rstrip("/").split("/")[-1])
+heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
+with pickers_of_head:
+    number = labels.pick_head(study)
+at = study.heads[number]
+found = labels.telling(study.found[number])
+causal = at.kind == "decoder"
+heading.title(str(at))
+heading.markdown(f"a head of **{name}**")
+labels.badges(found)
+
+left, right = st.columns(2, gap="large")
+with left:
+    labels.show_evidence(study, number, "evidence")
+    st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
+with right:
+    measured = list(study.scores)
+    first = found[0]["label"] if found else labels.closest(study, number)[0].label
+    label = current().scores_of if current().scores_of in measured else first
+    chosen_by(
+        st.selectbox, "scores_of", "Label", label, options=measured,
+        format_func=lambda one: method.spelt(one) + (" ✓" if one in [row["label"] for row in found] else ""),
+    )  # fmt: skip
+    st.markdown(method.explained(label))
+    again = study.scores[label].again
+    st.caption(
+        f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
+        + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
+    )
+    for row in found:
+        if row["label"] == label:
+            for sentence in labels.effects_in_words(study, label, row):
+                st.caption(plain(sentence))
+
+st.subheader(f"Where it shows: {method.spelt(label)}")
+position = min(current().example, len(EXAMPLES) - 1)
+chosen_by(st.segmented_control, "example", "Probe sentence", position, options=range(len(EXAMPLES)),
+          format_func=EXAMPLES.__getitem__, required=True)  # fmt: skip
+looked_at = (entry.name, str(at), label, position)
+if st.session_state.get("card_looked_at", looked_at) != looked_at:
+    choose(query=UNTOLD, key=UNTOLD)
+st.session_state.card_looked_at = looked_at
+scores = study.scores[label]
+example = [*scores.best[number], *scores.worst[number]][position]
+ids = study.examples[int(example)]
+try:
+    model = cache.loaded_model(entry.name, entry.revision)
+    trace = cache.trace_of_ids(entry.name, entry.revision, ids)
+    target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
+    weights = trace.weights(at.layer, at.head, at.kind)
+    cell = (UNTOLD, UNTOLD)
+    if target is not None:
+        done = activity(weights, target, causal)
+        cell = done.strongest
+        st.markdown(
+            f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
+            f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f})."
+        )
+    show(trace, at, cell if target is not None else (0, 0), f"{at} on a probe")
+    if typed(model, ids, trace.text) is None:
+        st.caption("These are random tokens, which cannot be typed.")
+    trigger = cache.trigger_of(entry.name, entry.revision, label, number)
+    if trigger is not None:
+        text, weight = trigger
+        st.caption(f"{weight:.2f} of its weight is on the targets in: {plain(text)}")
+        if st.button("Open a sentence that triggers it", icon=":material/grid_view:", key="open_trigger"):
+            open_in_heads(text, at)
+
+    st.subheader("In your sentence")
+    mine = pickers.current_trace()
+    st.caption(plain(mine.text))
+    places = targets_in(mine)
+    own = mine.weights(at.layer, at.head, at.kind)
+    for one in dict.fromkeys([*(row["label"] for row in found), label]):
+        spelt = method.spelt(one)
+        if one.split(":")[0] in GOLD:
+            st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
+        elif one not in places:
+            st.markdown(f"**{spelt}**: no place to act here.")
+        else:
+            act = activity(own, places[one], causal)
+            st.markdown(
+                f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
+                f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
+                f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
+            )
+    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
+    drawn = one_head(mine, at.kind, at.layer, at.head)
+    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
+                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
+    if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
+        open_in_heads(mine.text, at)
+except AttnvizError as error:
+    show_error(error)
+
+said = claims(entry.name, entry.architecture or "", entry.n_layers or 0, entry.n_heads or 0)
+if said:
+    st.subheader("What others have published")
+    here = [claim for claim in said if (claim.layer, claim.head) == (at.layer, at.head)]
+    if here:
+        given = [row["label"] for row in found]
+        st.dataframe(
+            pd.DataFrame(
+                [(claim.says, claim.source, agreement(claim, given, measured)) for claim in here],
+                columns=["what is said of this head", "where", "our labels"],
+            ),
+            hide_index=True,
+        )
+    others = sorted(
+        {f"L{claim.layer}.H{claim.head}" for claim in said}, key=lambda head: [*map(int, head[1:].split(".H"))]
+    )
+    st.caption(
+        f"{'' if here else 'Nothing on this head. '}Something is published on {', '.join(others)} of this model; a "
+        "head that is not in this list need not be idle, and theirs were other texts and thresholds."
+    )

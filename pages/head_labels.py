@@ -1,0 +1,119 @@
+"""Head labels: what every head of a model seems to do, with the evidence, or that it has no label."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from attnviz import figures
+from attnviz.labels.method import spelt
+from attnviz.labels.study import as_table
+from attnviz.traces import Head
+from attnviz.ui import labels
+from attnviz.ui.messages import plain
+from attnviz.ui.state import choose, chosen_by, current, on_screen, open_clicked, view
+from attnviz.ui.theme import theme
+
+NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
+           "entropy_share": "%.2f"}  # fmt: skip
+HELP = {
+    "low": "Lower bound of the score's 95 % interval, over sequences.",
+    "high": "Upper bound of the score's 95 % interval, over sequences.",
+    "baseline": "The control's score: what uniform weights, the best fixed rule, or other text would give.",
+    "n": "Rows that were asked.",
+    "p": "Of score and control being alike, by sign flips of sequences, adjusted over all heads and labels.",
+    "effect": "What the model does as it is, and with the head's mean in its place; the card says what is measured. It "
+    "never decides a label.",
+    "rest_share": "Weight on the first and special tokens.",
+    "entropy_share": "Entropy of its rows over that of uniform weights.",
+}
+
+view()
+on_screen("kind", "layer", "head")
+st.title("What does each head seem to do?")
+entry, study = labels.study_here()
+number = labels.place(study)
+chosen = study.heads[number]
+n_labelled = sum(bool(found) for found in study.found)
+tokens = sum(family["tokens"] for family in study.probes["families"])
+st.markdown(
+    f"{len(study.heads)} heads of **{plain(entry.name)}**, asked for {len(study.scores)} labels on {tokens:,} tokens. "
+    f"{n_labelled} have one, most of them for a part of what they do; the rest have none, which is an answer too."
+)
+
+left, right = st.columns(2, gap="large")
+with left:
+    labels.filters(study)
+    labels.mosaic(study, "label_mosaic", chosen)
+with right:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(str(chosen))
+        st.page_link("pages/head_card.py", label="Open its card", icon=":material/badge:")
+    labels.badges(study.found[number])
+    labels.show_evidence(study, number, "evidence")
+
+st.subheader("One label, every head")
+kinds = [label for label in study.scores if current().label in ("", label.split(":")[0])] or list(study.scores)
+most = max(kinds, key=lambda label: sum(row["label"] == label for found in study.found for row in found))
+scores_of = current().scores_of if current().scores_of in kinds else most
+with st.container(width=420):
+    chosen_by(st.selectbox, "scores_of", "Scores of", scores_of, options=kinds, format_func=spelt)
+cells = {(head.layer, head.head): labels.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
+near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
+st.plotly_chart(
+    figures.scores_over_heads(
+        cells, title=spelt(scores_of).capitalize(), chosen=(chosen.layer, chosen.head), theme=theme()
+    ),
+    key="scores_over_heads", on_select=open_clicked("scores_over_heads"), selection_mode="points", theme=None,
+    config={"displayModeBar": False},
+    alt=f"Scores of {len(cells)} heads for {spelt(scores_of)}, from {min(one.score for one in cells.values()):.2f} to "
+    f"{max(one.score for one in cells.values()):.2f}; the threshold lies within the interval of "
+    f"{', '.join(near) or 'none'}.",
+)  # fmt: skip
+st.caption(
+    "A dot is a head, its line the 95 % interval. Filled: has the label. Hollow: has not. Diamond: the threshold lies "
+    f"within its interval, so that other sentences might decide otherwise ({len(near)} of {len(cells)} heads). A "
+    "hollow dot past the threshold fails another condition, such as enough weight."
+)
+
+st.subheader("All labels")
+table = as_table(study.json())
+shown = pd.DataFrame(
+    [
+        {"head": str(Head(head.kind, head.layer, head.head)), "label": spelt(row["label"]), **row,
+         "rest_share": rest, "entropy_share": entropy, "effect": labels.short_effect(row["effect"])}
+        | {"label": spelt(row["label"])}
+        for head, found, rest, entropy in zip(study.heads, study.found, study.rest, study.entropy)
+        for row in labels.counted(found)
+    ],
+    columns=["head", "label", "confidence", "score", "low", "high", "baseline", "n", "p", "rest_share",
+             "entropy_share", "effect"],
+)  # fmt: skip
+
+
+def open_row() -> None:
+    rows = st.session_state.label_rows.selection.rows
+    if rows:
+        layer, head = shown["head"][rows[0]][1:].split(".H")
+        choose(layer=int(layer), head=int(head))
+
+
+st.dataframe(
+    shown, key="label_rows", on_select=open_row, selection_mode="single-row", hide_index=True,
+    height=min(38 + 35 * max(len(shown), 1), 420),
+    column_config={
+        name: st.column_config.NumberColumn("control" if name == "baseline" else name.replace("_", " "),
+                                            format=NUMBERS[name], help=HELP.get(name))
+        for name in NUMBERS
+    } | {name: st.column_config.Column(help=HELP[name]) for name in ("n", "effect")},
+)  # fmt: skip
+if not len(shown):
+    st.info("No head has such a label. Ask for less confidence, or for all labels.")
+labels.offer_effects(entry, study)
+with st.container(horizontal=True):
+    short = entry.name.rstrip("/").split("/")[-1]
+    st.download_button("All labels as CSV", table.to_csv(index=False), f"{short}-labels.csv", "text/csv",
+                       icon=":material/download:", on_click="ignore")  # fmt: skip
+    st.download_button("… as JSON", json.dumps(study.json(), ensure_ascii=False), f"{short}-labels.json",
+                       "application/json", icon=":material/download:", on_click="ignore")  # fmt: skip
+    st.page_link("pages/method.py", label="How labels are given", icon=":material/menu_book:")

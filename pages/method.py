@@ -1,0 +1,38 @@
+"""Method: what every label looks for, what it is held against, and what it cannot say."""
+
+import streamlit as st
+
+from attnviz import figures
+from attnviz.figures.labels import letter_of
+from attnviz.labels import method
+from attnviz.labels.criteria import CRITERIA
+from attnviz.ui.state import chosen_by, view
+from attnviz.ui.theme import theme
+
+chosen = view()
+parts = method.parts()
+st.title("How heads are labelled")
+st.markdown(parts[""])
+st.subheader("What a label needs")
+st.markdown(parts["What a label needs"])
+
+st.subheader("The labels")
+with st.container(width=420):
+    chosen_by(
+        st.selectbox, "label", "Label", chosen.label, options=("", *CRITERIA),
+        format_func=lambda kind: f"{letter_of(kind)}  {method.spelt(kind)}" if kind else "all labels",
+    )  # fmt: skip
+st.caption("Each map is what a head with this one job and no other would show: rows attend, columns are attended to.")
+for kind in [chosen.label] if chosen.label else CRITERIA:
+    with st.container(border=True):
+        picture, words = st.columns([2, 5], gap="medium")
+        tokens, weights = method.picture(kind)
+        picture.plotly_chart(
+            figures.small_map(weights, tokens, title=f"{letter_of(kind)} · {method.spelt(kind)}", theme=theme()),
+            key=f"method_{kind}", theme=None, config={"displayModeBar": False},
+            alt=f"{method.spelt(kind)}, drawn: {method.EXPLAINED[kind].looks_for}",
+        )  # fmt: skip
+        words.markdown(method.explained(kind))
+st.subheader("What a label does not say")
+st.markdown(parts["What a label does not say"])
+st.page_link("pages/head_labels.py", label="What the heads of a model get", icon=":material/label:")

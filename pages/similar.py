@@ -1,0 +1,113 @@
+"""Heads in relation: every head by two measures, and those that look most, and least, as the chosen one does."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from attnviz import figures
+from attnviz.aids import Aids
+from attnviz.reading import MEASURES, ranked
+from attnviz.ui import cache, explore, pickers, pictures
+from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.messages import plain
+from attnviz.ui.state import choose, chosen_by, open_clicked, view
+from attnviz.ui.theme import theme
+
+NEAREST, FARTHEST, DRAWN = 6, 2, 4
+
+chosen = view()
+trace = pickers.current_trace()
+at = explore.place_in(trace)
+this = at.chosen
+names = {name: MEASURES[name] for name in explore.measures_of(at)} | {"apart": f"divergence from {this}, bits"}
+axes = [axis if axis in names else "first" for axis in (chosen.across, chosen.up)]
+
+left, right = st.columns([8, 5], gap="large")
+with left:
+    picks = st.columns(2)
+    with picks[0]:
+        chosen_by(st.selectbox, "across", "Across", axes[0], options=names, format_func=names.get)
+    with picks[1]:
+        chosen_by(st.selectbox, "up", "Up", axes[1], options=names, format_func=names.get)
+    if "weight" in axes:
+        explore.pick_cell(at)
+    by_heads = cache.apart_of(trace, this)
+    measured = [
+        by_heads if axis == "apart"
+        else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
+        for axis in axes
+    ]  # fmt: skip
+    points = np.array([[found[head] for found in measured] for head in at.heads])
+    st.plotly_chart(
+        figures.plane_of_heads(
+            at.heads, points, tuple(names[axis] for axis in axes),
+            chosen=(at.layer, at.head), theme=theme(),
+        ),
+        key="plane", on_select=open_clicked("plane"), selection_mode="points", theme=None,
+        config={"displayModeBar": False},
+        alt=f"{len(at.heads)} heads by {names[axes[0]]}, from {np.nanmin(points[:, 0]):.3f} to "
+        f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
+        f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
+    )  # fmt: skip
+    take_away(
+        "plane", name_of(trace.model, *axes),
+        partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes), (at.query, at.key),
+                at.heads, points),
+    )  # fmt: skip
+    st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
+
+    order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
+    nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
+    drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
+    maps = cache.thumbnails_of(trace, at.kind, Aids()).weights
+    st.plotly_chart(
+        figures.maps_in_a_row(
+            drawn, maps[[at.heads.index(place) for place in drawn]],
+            title=f"{this}, its nearest, the farthest", theme=theme(),
+        ),
+        key="in_a_row", on_select=open_clicked("in_a_row"), selection_mode="points", theme=None,
+        config={"displayModeBar": False},
+        alt=f"The maps of {', '.join(f'L{layer}.H{head}' for layer, head in drawn)} on your sentence, small.",
+    )  # fmt: skip
+
+with right:
+    explore.pick_head(at)
+    n_texts = 1 + len(cache.sentences_read(trace.model, trace.revision))
+    st.caption(f"Divergence of rows over {n_texts} texts, bits. 0: the same, 1: no token in common.")
+    for title, found in ((f"Nearest to {this}", nearest), (f"Farthest from {this}", farthest)):
+        if not found:
+            continue
+        st.markdown(f"**{title}**")
+        for head, bits in found:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f"{head} · {bits:.3f}", width=100)
+                if st.button(
+                    "Open", key=f"open_{head}", type="tertiary", icon=":material/grid_view:", help=f"{head} in Heads"
+                ):
+                    choose(layer=head.layer, head=head.head)
+                    st.switch_page("pages/heads.py")
+                if st.button(
+                    "Compare",
+                    key=f"compare_{head}",
+                    type="tertiary",
+                    icon=":material/compare:",
+                    help=f"{this} and {head}",
+                ):
+                    choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head)
+                    st.switch_page("pages/compare.py")
+    take_away(
+        "apart", name_of(trace.model, "apart from", this),
+        partial(pictures.of_measure, trace, this, "apart", (0, 0), by_heads, f"Divergence from {this}"),
+    )  # fmt: skip
+    with st.expander("What this compares", icon=":material/help:"):
+        st.markdown(
+            "Jensen–Shannon divergence between the rows of two heads, averaged over every row of your sentence and of "
+            f"{n_texts - 1} built-in ones (Clark et al. 2019, section 6)."
+        )
+        st.markdown(
+            "It compares where heads look and nothing else. Two near heads may hand over different things, and heads "
+            "that rest on the same token are near each other whatever else they do. Other texts may give another order."
+        )
+        for one in cache.sentences_read(trace.model, trace.revision):
+            st.caption(plain(one.text))

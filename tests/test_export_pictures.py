@@ -1,0 +1,279 @@
+"""Every view of heads beside the four of one head, taken away: each file holds the numbers of the trace."""
+
+import base64
+import csv
+import html
+import io
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attnviz import aids, export
+from attnviz.aids import Aids
+from attnviz.capture.tracing import trace
+from attnviz.comparing import difference
+from attnviz.core.worked_example import worked_example
+from attnviz.figures.theme import THEMES
+from attnviz.models.loading import load_model
+from attnviz.reading import in_words, measure_heads, one_head
+from attnviz.relating import apart
+from attnviz.traces import Head
+from attnviz.ui import pictures
+from attnviz.ui.address import View
+from attnviz.validation.sentences import SENTENCES
+from tests.test_export_views import SVG, pdf_texts, texts_of
+
+ROOT = Path(__file__).parents[1]
+TEXT = "The cat <b> ran"
+HEAD = Head("decoder", 1, 2)
+HEADS = [(layer, head) for layer in range(4) for head in range(4)]
+VIEWS = ("grid", "measure", "apart", "plane", "scores", "value", "compare", "example", "written")
+
+
+@cache
+def traced(text=TEXT, write=0):
+    return trace(load_model("tiny-gpt"), text, write=write)
+
+
+@cache
+def divergences():
+    return apart([traced(), *map(traced, SENTENCES)], HEAD)
+
+
+@cache
+def picture(view, look="light"):
+    """As the pages put it together."""
+    chosen = View(model="tiny-gpt", text=TEXT, beyond=view)
+    if view == "grid":
+        found = aids.at_a_glance(traced(), "decoder", Aids())
+        return pictures.of_grid(traced(), HEAD, HEADS, found, chosen, look)
+    if view in ("measure", "apart"):
+        name = "entropy" if view == "measure" else "apart"
+        return pictures.of_measure(traced(), HEAD, name, (0, 0), numbers(view)[0], name, look)
+    if view == "plane":
+        return pictures.of_plane(
+            traced(), HEAD, ("weight", "apart"), ("weight", "divergence"), (5, 2), HEADS, numbers(view)[0], look
+        )
+    if view in ("scores", "value"):
+        found = aids.beyond(traced(), *vars(HEAD).values(), 3, view, Aids())
+        return pictures.of_beyond(traced(), HEAD, 3, found, chosen, view, look)
+    if view == "compare":
+        sides = [(traced(), HEAD), (traced("The dog ran"), Head("decoder", 0, 3))]
+        found = [in_words(one_head(one, *vars(head).values()), one, "decoder") for one, head in sides]
+        change = difference(*found)
+        return pictures.of_comparison(sides, found, change, float(np.abs(change.weights).max()), look)
+    if view == "written":
+        found = one_head(traced(TEXT, 4), *vars(HEAD).values())
+        return pictures.of_head(traced(TEXT, 4), HEAD, found, chosen, "L1.H2", (0, 0), ((), ()), look)
+    example = worked_example(scaled=True, causal=True)
+    tokens, stages = example.inputs.tokens, example.stages
+    charts = [("masked", "Masked", stages.masked, tokens), ("weights", "Weights", stages.weights, tokens)]
+    settings = {"scaled": True, "causal": True}
+    return pictures.of_example(example, charts, settings, look)
+
+
+def numbers(view):
+    """What each drawing must hold, worked out from the trace alone."""
+    if view == "grid":
+        return [np.stack([traced().weights(*head) for head in HEADS])]
+    if view == "measure":
+        return [measure_heads(traced(), "decoder", "entropy", 0, 0)]
+    if view == "apart":
+        return [divergences()]
+    if view == "plane":
+        return [np.array([(traced().weights(*head)[5, 2], divergences()[head]) for head in HEADS])]
+    if view == "scores":
+        masked = traced().attention(1, 2).masked
+        return [np.where(np.isneginf(masked), np.nan, masked)]
+    if view == "value":
+        layer = traced().layers[1]
+        lengths = np.linalg.norm(layer.vectors(2)[2] @ layer.output_projection[2], axis=-1)
+        return [traced().weights(1, 2) * lengths]
+    if view == "compare":
+        return [drawing.reading.weights for drawing in picture(view).drawings]  # held to the trace in test_comparing
+    if view == "written":
+        return [traced(TEXT, 4).weights(1, 2)]
+    stages = worked_example(scaled=True, causal=True).stages
+    return [stages.masked, stages.weights]
+
+
+def parsed(view):
+    return ElementTree.fromstring(export.made(picture(view), "svg"))
+
+
+def painted(view):
+    """The styles of the cells of each map of an SVG."""
+    meshes = [group for group in parsed(view).iter(f"{SVG}g") if group.get("id", "").startswith("QuadMesh")]
+    return [[path.get("style") for path in mesh.findall(f"{SVG}path")] for mesh in meshes]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_drawn_is_the_traces(view):
+    drawings = picture(view).drawings
+    assert len(drawings) == len(numbers(view))
+    for drawing, expected in zip(drawings, numbers(view)):
+        np.testing.assert_allclose(drawing.reading.weights, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("grid", "plane")])
+def test_svg_says_each_number_in_its_cell_and_where_it_comes_from(view):
+    taken = picture(view)
+    texts = texts_of(export.made(taken, "svg"))
+    digits = 4 if view == "example" else 2
+    finite = [number for one in numbers(view) for number in one.flat if not np.isnan(number)]
+    expected = ["−∞" if np.isneginf(number) else f"{number:.{digits}f}" for number in finite]
+    centred = ["".join(text.itertext()) for text in parsed(view).iter(f"{SVG}text") if "middle" in text.get("style")]
+    assert [text for text in centred if text in set(expected)] == expected
+    assert all(line[:40] in " ".join(texts) for line in taken.provenance)
+
+
+def test_svg_of_a_difference_is_blue_above_zero_and_orange_below():
+    """A reader must see from the colour which side looks there more."""
+    change = picture("compare").drawings[2].reading.weights
+    maps = [cells for cells in painted("compare") if len(cells) == change.size]
+    fills = [re.search("fill: #(..)(..)(..)", style).groups() for style in maps[-1]]
+    for (red, _, blue), number in zip(fills, change.flat):
+        if abs(number) > 0.1 * np.abs(change).max():
+            assert (int(blue, 16) > int(red, 16)) == (number > 0)
+
+
+def test_svg_of_scores_leaves_what_the_mask_forbids_as_paper():
+    inked = [style for style in painted("scores")[0] if "fill: #" in style and "fill-opacity: 0" not in style]
+    assert len(inked) == np.isfinite(numbers("scores")[0]).sum() < numbers("scores")[0].size
+
+
+def test_svg_grid_shows_every_head_in_its_place():
+    image = next(parsed("grid").iter(f"{SVG}image"))
+    name = "{http://www.w3.org/1999/xlink}href"
+    drawn = Image.open(io.BytesIO(base64.b64decode(image.get(name).partition(",")[2])))
+    light = np.asarray(drawn.convert("L"), dtype=float)
+    maps = numbers("grid")[0]
+    n = maps.shape[-1]
+    step, side = n + 1, 4 * (n + 1) - 1
+    for (layer, head), weights in zip(HEADS, maps):
+        rows = ((layer * step + np.arange(n) + 0.5) / side * light.shape[0]).astype(int)
+        columns = ((head * step + np.arange(n) + 0.5) / side * light.shape[1]).astype(int)
+        cells = light[np.ix_(rows, columns)]
+        order = np.argsort(weights, axis=None)
+        assert (np.diff(cells.ravel()[order]) <= 1).all(), "more weight, more ink"
+    assert {f"L{i}" for i in range(4)} | {f"H{i}" for i in range(4)} <= set(
+        texts_of(export.made(picture("grid"), "svg"))
+    )
+
+
+def test_svg_plane_names_every_head_and_puts_it_where_its_numbers_say():
+    svg = parsed("plane")
+    assert {f"L{layer}.H{head}" for layer, head in HEADS} <= set(texts_of(ElementTree.tostring(svg)))
+    dots = svg.findall(f".//{SVG}g[@id='PathCollection_1']//{SVG}use")
+    at = np.array([(float(dot.get("x")), -float(dot.get("y"))) for dot in dots])
+    points = numbers("plane")[0]
+    assert len(at) == len(points)
+    for drawn, expected in zip(at.T, points.T):
+        scaled = np.polyval(np.polyfit(expected, drawn, 1), expected)
+        np.testing.assert_allclose(drawn, scaled, atol=0.01)
+
+
+@pytest.mark.parametrize("look", THEMES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_png_is_large_enough_to_print_and_not_blank(view, look):
+    with Image.open(io.BytesIO(export.made(picture(view, look), "png"))) as image:
+        assert image.width > 700 and image.height > 400
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20
+        assert all(line in image.text["Description"] for line in picture(view).provenance)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_pdf_keeps_text_as_text(view):
+    texts = pdf_texts(export.made(picture(view), "pdf"))
+    expected = {"grid": "L3", "measure": "H3", "apart": "H3", "plane": "L3.H3", "example": "mat"}.get(view, "ran")
+    assert expected in texts and any("settings: " in text for text in texts)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_html_needs_no_network_and_runs_nothing_of_the_text(view):
+    taken = picture(view)
+    page = export.made(taken, "html").decode()
+    assert page.count("Plotly.newPlot(") == len(taken.drawings) and 4_000_000 < len(page) < 6_000_000
+    assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)\s*=", page) and "cat <b>" not in page
+    assert all(html.escape(line) in page for line in taken.provenance)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_csv_has_a_line_for_each_number(view):
+    taken = picture(view)
+    lines = export.made(taken, "csv").decode().split("\n")
+    told = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    assert told == [*taken.provenance, *taken.notes]
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines[len(told) :]))))
+    found = np.array([float(row[taken.drawings[0].axes[2]]) for row in rows])
+    np.testing.assert_allclose(found, np.concatenate([one.ravel() for one in numbers(view)]), atol=1e-6)
+    if view == "grid":
+        assert [row["head"] for row in rows[:: traced().weights(0, 0).size]] == [
+            "L{}.H{}".format(*one) for one in HEADS
+        ]
+    if len(taken.drawings) > 1:
+        assert list(dict.fromkeys(row["drawing"] for row in rows)) == [drawing.name for drawing in taken.drawings]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_npz_has_each_drawings_numbers_and_names(view):
+    taken = picture(view)
+    with np.load(io.BytesIO(export.made(taken, "npz")), allow_pickle=False) as arrays:
+        for drawing, expected in zip(taken.drawings, numbers(view)):
+            before = f"{drawing.name}." if len(taken.drawings) > 1 else ""
+            np.testing.assert_allclose(arrays[f"{before}weights"], expected, atol=1e-6)
+            assert arrays[f"{before}queries"].tolist() == list(drawing.reading.queries)
+            assert arrays[f"{before}keys"].tolist() == list(drawing.reading.keys)
+        assert arrays["provenance"].tolist() == list(taken.provenance)
+        if view in ("grid", "plane"):
+            assert [tuple(head) for head in arrays["heads"].tolist()] == HEADS
+
+
+def test_the_python_lines_of_every_view_make_the_same_figures_in_a_fresh_process(tmp_path):
+    programs = {view: export.made(picture(view), "py").decode() for view in VIEWS}
+    (tmp_path / "programs.json").write_text(json.dumps(programs))
+    code = """
+import json, numpy
+drawn = {}
+for view, program in json.load(open("programs.json")).items():
+    names = {}
+    exec(program, names)
+    data = names["figure"].data[0]
+    if data.type == "heatmap":
+        drawn[view] = data.z
+    else:
+        drawn[view] = numpy.column_stack([data.x, data.y])
+numpy.savez("drawn.npz", **drawn)
+"""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=240, env=environment)
+    with np.load(tmp_path / "drawn.npz") as drawn:
+        for view in set(VIEWS) - {"grid", "compare", "example"}:
+            np.testing.assert_allclose(drawn[view], numbers(view)[0], atol=1e-5)
+        np.testing.assert_allclose(drawn["compare"], numbers("compare")[2], atol=1e-5)
+        np.testing.assert_allclose(drawn["example"], numbers("example")[1], atol=1e-6)
+        n = numbers("grid")[0].shape[-1]
+        at = HEADS.index((3, 1))
+        cells = drawn["grid"][3 * (n + 1) : 3 * (n + 1) + n, n + 1 : 2 * n + 1]
+        np.testing.assert_allclose(cells / 200, numbers("grid")[0][at], atol=0.003)
+
+
+def test_what_a_model_wrote_itself_is_told_and_written_again():
+    told = picture("written").provenance
+    assert any('"tokens written by the model": 4' in line for line in told)
+    assert f"attnviz.trace(model, {TEXT!r}, write=4)" in picture("written").python
+
+
+def test_both_sides_of_a_comparison_carry_their_certificate():
+    told = picture("compare").provenance
+    for letter in "AB":
+        assert any(line.startswith(f"{letter}, certificate: recomputed") for line in told)
+        assert any(line.startswith(f"{letter}, text: ") for line in told)
