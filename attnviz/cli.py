@@ -173,7 +173,7 @@ def _label(chosen: argparse.Namespace) -> int:
     if chosen.effects:
         with tqdm(desc="removing heads", unit="token", disable=None) as bar:
             found = effects_once(model, found, corpus, _bar_progress(bar))
-    labelled = found.json()
+    labelled = found.json(chosen.effects)
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)
     if chosen.json:
@@ -212,8 +212,9 @@ def _print_effects(labelled: dict[str, Any]) -> None:
                 )
     if said["reason"] is not None:
         print(f"\n{said['reason']}")
-    for label, reason in said["unmeasured"].items():
-        print(f"{label}: {reason}")
+    for reason in dict.fromkeys(said["unmeasured"].values()):
+        labels = ", ".join(label for label, why in said["unmeasured"].items() if why == reason)
+        print(f"\n{labels}: {reason}")
 
 
 def _write_labels(labelled: dict[str, Any], table: Any, out: Path) -> None:

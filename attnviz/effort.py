@@ -5,7 +5,10 @@ through the same model and of one block of scores, both on this machine, scaled 
 other work on the machine can still make it slower.
 """
 
+import ctypes
+import gc
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +38,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Size:
-    """One layer's sizes; `mask, bias, scores` count bytes for each pair of a query and a key that are kept for it."""
+    """One layer's sizes."""
 
     kind: str
     n_heads: int
@@ -43,18 +46,26 @@ class Size:
     d_k: int
     d_v: int
     pairwise: float  # bytes for each pair of a query and a key that this layer keeps, unless an earlier one has them
+    by_core: bool  # whether our core computes its output, which torch has no fused form of
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a model says how much memory a text takes."""
+
+    layers: tuple[Size, ...]
+    route: str
+    width: int  # the most numbers that a layer holds for a token
+    logits: int  # numbers a token that its predictions take
 
 
 @dataclass(frozen=True)
 class Pace:
     """One model on this machine."""
 
+    shape: Shape
     seconds_a_token: float
     seconds_a_score: float
-    layers: tuple[Size, ...]
-    route: str
-    width: int  # the most numbers that a layer holds for a token
-    logits: int  # numbers a token that its predictions take
 
 
 @dataclass(frozen=True)
@@ -87,12 +98,16 @@ def pace(model: LoadedModel, inputs: Mapping[str, Sequence[int]]) -> Pace:
         captured = []
         seconds = _seconds(lambda: captured.append(capture_batch(model.module, batch)))
     route, (layers,) = captured[-1]
+    width = max(layer.v.shape[-1] for layer in layers)
+    return Pace(shape_of(model, route, layers), seconds / len(short["input_ids"]), _seconds_a_score(width))
+
+
+def shape_of(model: LoadedModel, route: str, layers: Sequence[LayerAttention]) -> Shape:
+    """Of a model, and of the layers of any text that was captured from it."""
     matrices = [p for name, p in model.module.named_parameters() if p.ndim > 1 and "embed" not in name]
     head = model.language_model
     predicts = head is not None and not keeps_last_logits(head)
-    return Pace(
-        seconds_a_token=seconds / len(short["input_ids"]),
-        seconds_a_score=_seconds_a_score(max(layer.v.shape[-1] for layer in layers)),
+    return Shape(
         layers=tuple(_size(layer, layers[:place]) for place, layer in enumerate(layers)),
         route=route,
         width=max((max(p.shape[-2:]) for p in matrices), default=0),
@@ -101,29 +116,66 @@ def pace(model: LoadedModel, inputs: Mapping[str, Sequence[int]]) -> Pace:
 
 
 def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
-    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder."""
-    two_sided = any(layer.kind == "cross" for layer in pace.layers)
-    sides = {"encoder": (n, n), "decoder": (n_decoder, n_decoder) if two_sided else (n, n), "cross": (n_decoder, n)}
-    pairs = [math.prod(sides[layer.kind]) for layer in pace.layers]
-    scores = sum(layer.n_heads * n_pairs for layer, n_pairs in zip(pace.layers, pairs))
-    layer_scores = max(layer.n_heads * n_pairs for layer, n_pairs in zip(pace.layers, pairs))
-    kept = sum(_kept(layer, *sides[layer.kind]) for layer in pace.layers)
-    tokens = n + (n_decoder if two_sided else 0)
-    passing = 16 * max(pairs) + 32 * tokens * pace.width  # the mask, and what one layer works on
-    by_softmax = pace.route == "fallback"
-    unfused = by_softmax or any(layer.d_k != layer.d_v for layer in pace.layers)
-    whole = n <= ALL_ROWS_UP_TO  # whether the certificate compares all rows
-    reading = max(passing + 4 * layer_scores * (6 if unfused else 0), 30 * BLOCK_BYTES, 8 * n * pace.logits)
-    checking = passing + 4 * layer_scores * ((6 if by_softmax else 3) + (16 if whole else 0))
-    once, again = 4 if unfused else 2.5, 12 if whole or by_softmax else 4  # times that the core would take; measured
+    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder.
+
+    Reading counts two passes: what the model expects next is asked for too.
+    """
+    shape = pace.shape
+    scores = sum(layer.n_heads * math.prod(_sides(shape, layer, n, n_decoder)) for layer in shape.layers)
+    by_tokens, by_scores = (n + n_decoder * _two_sided(shape)) * pace.seconds_a_token, scores * pace.seconds_a_score
+    once = 4 if _unfused(shape) else 2.5  # times that the core would take alone; measured, as the next
+    again = 12 if n <= ALL_ROWS_UP_TO or shape.route == "fallback" else 4
+    n_bytes, checking_bytes = bytes_of(shape, n, n_decoder)
     return Effort(
         n_tokens=n,
-        seconds=TIMES * (tokens * pace.seconds_a_token + once * scores * pace.seconds_a_score),
-        n_bytes=round(BYTES * (kept + reading)) + ALWAYS,
-        checking_seconds=TIMES * (tokens * pace.seconds_a_token + again * scores * pace.seconds_a_score),
-        checking_bytes=round(BYTES * (kept + checking)) + ALWAYS,
+        seconds=TIMES * (2 * by_tokens + once * by_scores),
+        n_bytes=n_bytes,
+        checking_seconds=TIMES * (by_tokens + again * by_scores),
+        checking_bytes=checking_bytes,
         free=free_bytes(),
     )
+
+
+def bytes_of(shape: Shape, n: int, n_decoder: int = LONGEST) -> tuple[int, int]:
+    """The most that is held at one time while a text is read and drawn, and while it is checked.
+
+    The factors of a layer's scores were measured: torch's eager attention holds 3 such matrices, the tap on a softmax
+    up to 20, and comparing all rows 16.
+    """
+    sides = [_sides(shape, layer, n, n_decoder) for layer in shape.layers]
+    kept = sum(_kept(layer, *its) for layer, its in zip(shape.layers, sides))
+    scores = 4 * max(layer.n_heads * math.prod(its) for layer, its in zip(shape.layers, sides))
+    masks = 16 * max(math.prod(its) for its in sides)
+    passing = masks + 32 * (n + n_decoder * _two_sided(shape)) * shape.width
+    blocks = (60 if any(layer.by_core for layer in shape.layers) else 24) * min(BLOCK_BYTES, scores)
+    tapped = shape.route == "fallback"
+    reading = passing + max((22 if tapped else 6 if _unfused(shape) else 0) * scores, blocks, 8 * n * shape.logits)
+    checking = passing + ((22 if tapped else 3) + (16 if n <= ALL_ROWS_UP_TO else 0)) * scores
+    return round(BYTES * (kept + reading)) + ALWAYS, round(BYTES * (kept + checking)) + ALWAYS
+
+
+def give_back() -> None:
+    """Hand memory that nothing uses any more back to the machine, where the C library keeps it otherwise."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+        if trim is not None:
+            trim(0)
+
+
+def _two_sided(shape: Shape) -> bool:
+    return any(layer.kind == "cross" for layer in shape.layers)
+
+
+def _unfused(shape: Shape) -> bool:
+    """Whether torch computes attention step by step: always under the tap, and where d_k and d_v differ."""
+    return shape.route == "fallback" or any(layer.d_k != layer.d_v for layer in shape.layers)
+
+
+def _sides(shape: Shape, layer: Size, n: int, n_decoder: int) -> tuple[int, int]:
+    """How many queries and keys a layer has."""
+    of_decoder = n_decoder if _two_sided(shape) else n
+    return n if layer.kind == "encoder" else of_decoder, of_decoder if layer.kind == "decoder" else n
 
 
 def free_bytes() -> int:
@@ -148,6 +200,7 @@ def _size(layer: LayerAttention, before: Sequence[LayerAttention]) -> Size:
         d_k=0 if layer.q is None else layer.q.shape[-1],
         d_v=layer.v.shape[-1],
         pairwise=sum(extra.nbytes for extra in extras) / n_pairs,
+        by_core=not (layer.softcap is None and layer.sink is None and layer.bias is None),
     )
 
 

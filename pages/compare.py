@@ -67,7 +67,8 @@ try:
     sides = [side(left, "A", "", None)]
     sides.append(side(middle, "B", "_b", sides[0][0]))
     readings = [in_words(one_head(trace, *vars(head).values()), trace, head.kind) for trace, head in sides]
-    for place, letter, (_, head), reading in zip((left, middle), "AB", sides, readings):
+    below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
+    for place, letter, (_, head), reading in zip(below, "AB", sides, readings):
         draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
     change = difference(*readings)
     largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
@@ -81,23 +82,23 @@ try:
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
                 help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
             )
-        draw(right, change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
-        right.caption("Blue: B looks there more. Orange: A does.")
+        draw(below[2], change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
+        below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
-            right.caption(note)
+            below[2].caption(note)
     numbers = numbers_of(change)
     findings.judge(finding, numbers, sides[0][0].revision)
-    with right.container(horizontal=True, vertical_alignment="center"):
+    with below[2].container(horizontal=True, vertical_alignment="center"):
         take_away(
             "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
             partial(pictures.of_comparison, sides, readings, change, largest),
         )  # fmt: skip
         title = f"{sides[1][1]} − {sides[0][1]}"
         findings.keep("compare", title, sides[0][0], numbers, partial(pictures.certificate, *sides[0]))
-    for place, (trace, head) in zip((left, middle), sides):
+    for place, (trace, head) in zip(below, sides):
         line = place.empty()
         badge(line, cache.certificate_of(trace), head)
-        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is middle}"):
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is below[1]}"):
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head)
             st.switch_page("pages/heads.py")
 except AttnvizError as error:

@@ -7,7 +7,7 @@ import streamlit as st
 from attnviz.errors import AttnvizError
 from attnviz.findings import numbers_of
 from attnviz.traces import Head
-from attnviz.ui import cache, explore, findings, labels, pickers, pictures, readings, views
+from attnviz.ui import cache, explore, findings, labels, long_runs, pickers, pictures, readings, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
@@ -70,7 +70,7 @@ if chosen.beyond:
             show_error(error)
 
 try:
-    certificate = cache.certificate_of(trace)
+    certificate = long_runs.check(trace)
     badge(certificate_line, certificate, at.chosen)
 except AttnvizError as error:
     certificate_line.empty()

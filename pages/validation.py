@@ -6,7 +6,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.ui import cache, pickers
+from attnviz.ui import cache, long_runs, pickers
 from attnviz.ui.address import CHECKED_ON
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import chosen_by, view
@@ -27,8 +27,7 @@ chosen_by(
 )  # fmt: skip
 try:
     if chosen.checked_on == "text":
-        with st.spinner("Running the model's own eager attention…"):
-            certificate = cache.certificate_of(trace)
+        certificate = long_runs.check(trace)
     else:
         certificate = cache.certificate_on_sentences(trace.model, trace.revision)
 except AttnvizError as error:

@@ -33,12 +33,12 @@ def overview(
     of_sides: Any = ((wide, "entropy", "bits", np.mean), (gets, "weight it gets", "", np.max))
     layout: dict[str, Any] = {"shapes": [], "annotations": []}
     for side, ((values, name, unit, pooled), tokens, window) in enumerate(zip(of_sides, sides, windows)):
-        n = len(values)
+        n, nth = len(values), ("", "2")[side]
         edges = np.unique(np.arange(min(n, BINS) + 1) * n // min(n, BINS))
         cells = np.array([pooled(values[start:stop]) for start, stop in pairwise(edges)])
         ink = cells if side == 0 else np.log10(np.maximum(cells, LEAST))
         low = 0 if side == 0 else np.log10(LEAST)
-        axes = {"xaxis": f"x{side + 1}", "yaxis": f"y{side + 1}"}
+        axes = {"xaxis": f"x{nth}", "yaxis": f"y{nth}"}
         figure.add_heatmap(
             x=edges - 0.5, y=[-0.5, 0.5], z=ink[None], zmin=low, zmax=max(float(ink.max()), low + 1e-9),
             colorscale=colours.ink_scale(), showscale=False, hoverinfo="skip", **axes,
@@ -55,16 +55,16 @@ def overview(
             hovertemplate=f"%{{customdata[2]}}: {name} %{{customdata[3]:.2f}} {unit}<extra></extra>", **axes,
         )  # fmt: skip
         top = 1 - side * 0.56
-        layout[f"xaxis{side + 1}"] = {
-            "range": [-0.5, n - 0.5], "anchor": f"y{side + 1}", "fixedrange": True, "constrain": None, "nticks": 6,
+        layout[f"xaxis{nth}"] = {
+            "range": [-0.5, n - 0.5], "anchor": f"y{nth}", "fixedrange": True, "constrain": None, "nticks": 6,
             "tickfont": {"size": 11, "color": colours.faint}, "showticklabels": side == 1 or len(wide) != len(gets),
         }  # fmt: skip
-        layout[f"yaxis{side + 1}"] = {
-            "range": [-0.5, 0.5], "domain": [top - 0.3, top], "anchor": f"x{side + 1}", "fixedrange": True,
+        layout[f"yaxis{nth}"] = {
+            "range": [-0.5, 0.5], "domain": [top - 0.3, top], "anchor": f"x{nth}", "fixedrange": True,
             "constrain": None, "showticklabels": False,
         }  # fmt: skip
         layout["shapes"].append(
-            {"type": "rect", "xref": f"x{side + 1}", "yref": f"y{side + 1} domain", "y0": -0.12, "y1": 1.12,
+            {"type": "rect", "xref": f"x{nth}", "yref": f"y{nth} domain", "y0": -0.12, "y1": 1.12,
              "x0": window.start - 0.5, "x1": window.stop - 0.5, "line": {"color": colours.alarm, "width": 2}}
         )  # fmt: skip
         label = ("Queries: how wide each looks (entropy)", "Keys: how much weight each gets")[side]

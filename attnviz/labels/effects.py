@@ -39,8 +39,11 @@ METRICS = {
     PRONOUNS: "log-odds of the right pronoun against the wrong one, in nats",
     AGREEMENT: "log-odds of the right verb form against the wrong one, in nats",
 }
-TASK_OF = {"induction": REPEATS, "duplicate_token": REPEATS, "previous_token": REPEATS, "coreference": PRONOUNS,
-           "syntactic:nsubj:to_head": AGREEMENT, "syntactic:nsubj:to_dependent": AGREEMENT}  # fmt: skip
+TASK_OF = {
+    **dict.fromkeys(("induction", "copy_suppression", "duplicate_token", "previous_token"), REPEATS),
+    "coreference": PRONOUNS,
+    **dict.fromkeys(("syntactic:nsubj:to_head", "syntactic:nsubj:to_dependent"), AGREEMENT),
+}
 NO_CLAIM = "The label says where the head looks, and nothing of what the model does with it."
 Heads = frozenset[Head]
 

@@ -77,18 +77,21 @@ class Study:
     copies: np.ndarray | None = None
     effects: dict[str, Any] | None = None
 
-    def json(self) -> dict[str, Any]:
-        """What `python -m attnviz label` prints; with "effects" where they were measured."""
-        said = {
+    def json(self, effects: bool = True) -> dict[str, Any]:
+        """What `python -m attnviz label` prints; with "effects" where they were measured, unless they are not asked
+        for."""
+        measured = effects and self.effects is not None
+        rows = self.found if measured else [[row | {"effect": None} for row in found] for found in self.found]
+        said: dict[str, Any] = {
             "model": self.model,
             "probes": self.probes,
             "heads": [
                 {"kind": head.kind, "layer": head.layer, "head": head.head, "rest_share": float(rest),
                  "entropy_share": float(entropy), "labels": found}
-                for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, self.found)
+                for head, rest, entropy, found in zip(self.heads, self.rest, self.entropy, rows)
             ],
         }  # fmt: skip
-        return said if self.effects is None else said | {"effects": self.effects}
+        return said | {"effects": self.effects} if measured else said
 
 
 @dataclass(frozen=True, eq=False)

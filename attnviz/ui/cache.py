@@ -8,11 +8,13 @@ import streamlit as st
 
 from attnviz.aids import Aids, at_a_glance
 from attnviz.errors import AttnvizError
+from attnviz.figures.cost import sized
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.reading import Reading, measure_heads, overview
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
+from attnviz.ui.progress import with_progress
 from attnviz.validation.sentences import SENTENCES
 
 
@@ -44,6 +46,22 @@ def trace_of(name: str, revision: str, text: str, **how: Any) -> Trace:
     return trace(loaded_model(name, revision), text, **how)
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def long_trace_of(name: str, revision: str, text: str, _progress: Any = None, **how: Any) -> Trace:
+    """The same of a long text, of which only two are kept; `_progress` as `progress` of `attnviz.trace`."""
+    from attnviz.capture.tracing import trace
+
+    return trace(loaded_model(name, revision), text, progress=_progress, **how)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring this machine…")
+def pace_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
+    """How fast this machine takes a model."""
+    from attnviz.effort import pace
+
+    return pace(loaded_model(name, revision), _inputs)
+
+
 def _what_was_read(trace: Trace) -> tuple:
     """A trace by the model and all that it was given."""
     return trace.model, trace.revision, *((name, tuple(ids)) for name, ids in trace.inputs.items())
@@ -52,10 +70,16 @@ def _what_was_read(trace: Trace) -> tuple:
 BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
-@st.cache_resource(max_entries=32, show_spinner="Drawing the heads…", hash_funcs=BY_WHAT_WAS_READ)
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
+def _thumbnails_of(trace: Trace, kind: str, aids: Aids, _progress: Any) -> Reading:
+    return at_a_glance(trace, kind, aids, _progress)
+
+
 def thumbnails_of(trace: Trace, kind: str, aids: Aids) -> Reading:
     """The small pictures of all heads of one kind [heads, rows, columns], with the chosen aids."""
-    return at_a_glance(trace, kind, aids)
+    return with_progress(
+        "Drawing the heads", len(trace.of_kind(kind)), lambda step: _thumbnails_of(trace, kind, aids, step)
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring every head…", hash_funcs=BY_WHAT_WAS_READ)
@@ -104,11 +128,21 @@ def predictions_of(trace: Trace) -> list[tuple[int, list[tuple[str, float]]]]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def certificate_of(trace: Trace) -> Any:
-    """The trace against the model's own attention."""
+def certificate_of(trace: Trace, _progress: Any = None) -> Any:
+    """The trace against the model's own attention. Raises AttnvizError where there is not enough memory for that."""
+    from attnviz import effort
     from attnviz.validation.certificate import certify
 
-    return certify(loaded_model(trace.model, trace.revision), trace)
+    model = loaded_model(trace.model, trace.revision)
+    n_decoder = len(trace.decoder_tokens or ())
+    _, needed = effort.bytes_of(effort.shape_of(model, trace.route, trace.layers), len(trace.tokens), n_decoder)
+    free = effort.free_bytes()
+    if needed > free:
+        raise AttnvizError(
+            "Not compared with the model's own attention, which works on whole matrices: that would take about "
+            f"{sized(needed)} of memory, and {sized(free)} are free. A shorter text takes less."
+        )
+    return certify(model, trace, progress=_progress)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

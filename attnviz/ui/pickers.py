@@ -6,7 +6,7 @@ from attnviz.errors import AttnvizError
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
-from attnviz.ui import cache
+from attnviz.ui import cache, long_runs
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
@@ -63,9 +63,8 @@ def current_trace() -> Trace:
     """The chosen text through the chosen model; where that cannot be, the page says why and ends here."""
     entry = entry_here()
     try:
-        return cache.trace_of(
-            entry.name,
-            entry.revision,
+        return long_runs.read(
+            entry,
             current().text,
             text_pair=current().pair or None,
             decoder_text=current().decoder_text or None,

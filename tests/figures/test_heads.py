@@ -134,3 +134,18 @@ def test_a_grid_of_3072_heads_stays_light():
     figure = figures.grid_of_heads(maps, [divmod(head, 64) for head in range(48 * 64)], chosen=(47, 63))
     assert len(figure.to_json()) < 1_500_000
     assert len(figure.data[1].customdata) == 48 * 64
+
+
+def test_the_overview_shows_every_token_and_frames_the_window():
+    """A reader of a long text must see where in it the window stands, and find every part by a click."""
+    wide, gets = np.linspace(0, 3, 1000), np.zeros(300)
+    gets[17] = 40
+    sides = [f"t{i}" for i in range(1000)], [f"k{i}" for i in range(300)]
+    figure = figures.overview(wide, gets, sides, (range(128, 256), range(0, 64)))
+    frames = [(shape.x0, shape.x1) for shape in figure.layout.shapes]
+    assert frames == [(127.5, 255.5), (-0.5, 63.5)]
+    for side, n in ((0, 1000), (1, 300)):
+        strip, markers = figure.data[2 * side : 2 * side + 2]
+        assert strip.x[0] == -0.5 and strip.x[-1] == n - 0.5
+        assert [place[:2] for place in markers.customdata] == [(side, int(x)) for x in markers.x]
+    assert max(place[3] for place in figure.data[3].customdata) == 40, "the largest in a cell was lost"

@@ -41,6 +41,22 @@ def test_json_and_files_say_the_same(corpus, tmp_path, capsys):
     assert table.label.isna().sum() == sum(not head["labels"] for head in heads)
 
 
+def test_effects_are_there_when_they_are_asked_for(capsys):
+    """Bundled models come with theirs."""
+    assert main(["label", "tiny-gpt", "--json"]) == 0
+    bare = json.loads(capsys.readouterr().out)
+    assert "effects" not in bare and not any(row["effect"] for head in bare["heads"] for row in head["labels"])
+    assert main(["label", "tiny-gpt", "--json", "--effects"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["effects"].keys() == {"reason", "together", "unmeasured"}
+    effect = next(row["effect"] for row in shown["heads"][5]["labels"] if row["label"] == "induction")  # L1.H1
+    assert effect["base"] < 0.1 and effect["random_high"] < 0.1 and min(effect["mean"], effect["resample"]) > 1
+    assert main(["label", "tiny-gpt", "--effects"]) == 0
+    said = capsys.readouterr().out
+    assert effect["metric"] in said and f"{effect['mean']:.3f} by means" in said
+    assert all(label in said and reason in said for label, reason in shown["effects"]["unmeasured"].items())
+
+
 @pytest.mark.parametrize(
     "options, said",
     [

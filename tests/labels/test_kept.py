@@ -117,3 +117,16 @@ def test_a_damaged_file_is_ignored_and_rewritten(model, folder, damage):
 def test_a_place_that_cannot_be_written_stops_nobody(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     kept.keep(made_up(), tmp_path / "file" / "study.npz")
+
+
+def test_effects_are_measured_once(model, monkeypatch):
+    """They cost minutes, as labels do."""
+    found = made_up()
+    said = {"reason": None, "together": {}, "unmeasured": {}}
+    filled = replace(found, found=[[row | {"effect": {"base": 1.0}} for row in rows] for rows in found.found])
+    monkeypatch.setattr(kept, "with_effects", lambda *arguments: replace(filled, effects=said))
+    first = kept.effects_once(model, found)
+    monkeypatch.setattr(kept, "with_effects", None)
+    again = kept.kept(model)
+    assert plain(kept.effects_once(model, again)) == plain(first)
+    assert again.json()["effects"] == said and again.json(effects=False) == found.json()

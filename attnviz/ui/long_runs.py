@@ -1,0 +1,103 @@
+"""Long texts: what reading one takes is said first, and reading can be cancelled."""
+
+from typing import Any
+
+import streamlit as st
+
+from attnviz.errors import AttnvizError
+from attnviz.figures.cost import lasting, sized
+from attnviz.models.catalog import ModelEntry
+from attnviz.traces import Trace
+from attnviz.ui import cache
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.progress import with_progress
+
+
+def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
+    """A text through a model; `how` as `attnviz.trace` takes it. One that takes long only when the reader agrees.
+
+    Raises AttnvizError for a text that cannot be traced.
+    """
+    effort = _effort(entry, text, how)
+    if effort is None or not effort.heavy:
+        st.session_state.pop("agreed", None)
+        return cache.trace_of(entry.name, entry.revision, text, **how)
+    asked = (entry.name, entry.revision, text), how
+    if st.session_state.get("agreed") != asked:
+        _ask(effort, asked)
+        st.stop()
+    n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
+    return with_progress(
+        "Reading the text", n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how), _cancel
+    )
+
+
+def check(trace: Trace) -> Any:
+    """The certificate of a trace. Raises AttnvizError and ValueError as its making does."""
+    return with_progress(
+        "Comparing with the model's own attention", len(trace.layers), lambda step: cache.certificate_of(trace, step),
+        _cancel if "agreed" in st.session_state else None,
+    )  # fmt: skip
+
+
+def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
+    """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
+    from attnviz.capture.generation import LONGEST
+    from attnviz.capture.interface import Uncapturable
+    from attnviz.capture.tracing import read_text
+    from attnviz.effort import SAMPLE, estimate
+
+    model = cache.loaded_model(entry.name, entry.revision)
+    options = {name: how[name] for name in ("read_special", "add_special")}
+    inputs = read_text(model, text, how["text_pair"], **options).inputs
+    n_tokens = len(inputs["input_ids"]) + how["write"]
+    if n_tokens <= SAMPLE:
+        return None
+    try:
+        pace = cache.pace_of(entry.name, entry.revision, inputs)
+    except Uncapturable:
+        return None
+    given = how["decoder_text"]
+    return estimate(pace, n_tokens, LONGEST if given is None else len(model.tokenizer(given)["input_ids"]))
+
+
+def _ask(effort: Any, asked: tuple) -> None:
+    """What it will take, and the button that starts it, where there is memory for it."""
+    st.subheader(f"This text has {effort.n_tokens:,} tokens")
+    st.write("Reading it takes a while on this machine. Nothing of it is left out.")
+    numbers = st.columns(3)
+    numbers[0].metric("Reading and drawing", f"≤ {lasting(effort.seconds)}", help=HOW)
+    numbers[1].metric("Memory for that", f"≤ {sized(effort.n_bytes)}", f"{sized(effort.free)} free", delta_color="off",
+                      delta_arrow="off")  # fmt: skip
+    numbers[2].metric(
+        "Checking it afterwards", f"≤ {lasting(effort.checking_seconds)}", f"≤ {sized(effort.checking_bytes)}",
+        delta_color="off", delta_arrow="off",
+        help="A second pass through the model's own eager attention, which works on whole matrices.",
+    )  # fmt: skip
+    if effort.n_bytes > effort.free:
+        show_error(
+            AttnvizError(
+                f"There is not enough memory: it takes up to {sized(effort.n_bytes)}, and {sized(effort.free)} are "
+                "free. Half the text takes about a quarter; a smaller model, or closing other programs, helps too."
+            )
+        )
+        return
+    if effort.checking_bytes > effort.free:
+        st.warning(plain("The memory does for reading it, not for checking it: it will be shown without certificate."))
+    st.button("Read it", type="primary", icon=":material/play_arrow:", on_click=_agree, args=(asked,))
+
+
+HOW = "Scaled up from 64 tokens through this model and a block of scores, just now. Other work can make it slower."
+
+
+def _agree(asked: tuple) -> None:
+    st.session_state.agreed = asked
+
+
+def _cancel() -> None:
+    """What was read so far is let go; the estimate stands there again."""
+    from attnviz.effort import give_back
+
+    names, how = st.session_state.pop("agreed")
+    cache.long_trace_of.clear(*names, **how)
+    give_back()
