@@ -135,20 +135,20 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     return tap.n_heads
 
 
-def forward(module: Any, inputs: Inputs) -> Any:
-    """What the module gives in one forward pass, changed as `changing` says.
+def forward(module: Any, inputs: Inputs, **savings: Any) -> Any:
+    """What the module gives in one forward pass, changed as `changing` says; a changed pass makes no `savings`.
 
     Raises AttnvizError when memory runs out, and Uncapturable for a change where no route shows every layer.
     """
     if changes_of(module):
         return observe(module, inputs, lambda kind, index, call: None).result
-    return _plain(module, inputs)
+    return _plain(module, inputs, **savings)
 
 
-def _plain(module: Any, inputs: Inputs) -> Any:
+def _plain(module: Any, inputs: Inputs, **savings: Any) -> Any:
     try:
         with torch.no_grad():
-            return module(**inputs)
+            return module(**inputs, **savings)
     except (RuntimeError, MemoryError) as error:
         raise explain_out_of_memory(error) or error from error
 

@@ -1,6 +1,5 @@
 """What a language model expects: at the end of a text, or where a token is masked."""
 
-import functools
 import inspect
 from typing import Any
 
@@ -38,7 +37,7 @@ def predictions(model: LoadedModel, traced: Trace, k: int = 5) -> list[Predictio
 def _logits(module: Any, inputs: dict[str, torch.Tensor], positions: list[int]) -> torch.Tensor:
     """[positions, vocabulary]; no others are computed where only the last are asked for and the model can do that."""
     if positions == [inputs["input_ids"].shape[1] - 1] and keeps_last_logits(module):
-        return forward(functools.partial(module, logits_to_keep=1), inputs).logits[0]
+        return forward(module, inputs, logits_to_keep=1).logits[0, -1:]
     return forward(module, inputs).logits[0, positions]
 
 

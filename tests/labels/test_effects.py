@@ -56,7 +56,7 @@ def studied(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads
         [{"label": label, "confidence": sure, "effect": None} for label, sure in found.get(head, [])] for head in heads
     ]
     shares = np.zeros(len(heads))
-    return Study("planted", "", {}, heads, shares, shares, shares, {}, rows, [])
+    return Study("planted", "", {}, heads, shares, shares, {}, rows, [])
 
 
 def effects_in(study: Study) -> dict[tuple[Head, str], dict]:
