@@ -14,7 +14,7 @@ from attnviz.errors import AttnvizError
 from attnviz.traces import Head
 from attnviz.ui.address import VIEWS, View
 from attnviz.ui.certificates import NOT_RECOMPUTED
-from attnviz.ui.downloads import picture_of
+from attnviz.ui.pictures import of_head
 from attnviz.ui.readings import beyond, read
 from tests.pages.test_pages import open_app
 
@@ -206,8 +206,8 @@ def test_a_hostile_token_is_text_in_every_file(shown_as, ending):
     found = own.read(with_tokens(weights=WEIGHTS), "mine.npz").trace
     view = View(shown_as=shown_as, merge_words=True)
     drawn = read(found, "encoder", 0, 1, view)
-    taken = picture_of(found, Head("encoder", 0, 1), drawn, view, "L0.H1", (0, 1), ((), ()), "dark")
-    assert f"certificate: {NOT_RECOMPUTED}" in taken.provenance.lines()
+    taken = of_head(found, Head("encoder", 0, 1), drawn, view, "L0.H1", (0, 1), ((), ()), "dark")
+    assert f"certificate: {NOT_RECOMPUTED}" in taken.provenance
     file = export.made(taken, ending)
     if ending in ("svg", "html"):
         assert b"<img" not in file and b"&lt;img" in file
@@ -219,7 +219,7 @@ def test_the_python_lines_open_the_file_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = own.read(file, "mine.npz").trace
     told = {}
-    exec(export.python_lines(found, "encoder", 2, [0, 1], "mean", Aids(), title="L2"), told)
+    exec(export.snippet.of_head(found, "encoder", 2, [0, 1], "mean", Aids(), title="L2"), told)
     np.testing.assert_allclose(told["reading"].weights, WEIGHTS[2].mean(axis=0), atol=1e-6)
 
 

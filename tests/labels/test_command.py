@@ -8,14 +8,6 @@ import pytest
 from attnviz.cli import main
 
 KEYS = {"label", "score", "baseline", "low", "high", "n", "p", "confidence", "effect"}
-TEXT = "The cat sat on the mat, and the dog that had seen the cat ran into the garden."
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "mine.txt"
-    path.write_text(f"{TEXT}\n" * 150)
-    return path
 
 
 def test_json_and_files_say_the_same(corpus, tmp_path, capsys):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from attnviz.capture.tracing import capture_ids
+from attnviz.labels.corpora import read
+from attnviz.labels.kept import study_once
 from attnviz.labels.labels import CRITERIA
-from attnviz.labels.study import study
 from attnviz.models.loading import load_model
 
 
@@ -17,8 +18,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def found(model):
-    return study(model)
+def found(model, corpus):
+    return study_once(model, read(corpus))
 
 
 def test_every_label_that_was_measured_has_a_score_for_every_head(found):
