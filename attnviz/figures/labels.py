@@ -13,12 +13,12 @@ import plotly.graph_objects as go
 from attnviz.figures.heads import GRID_WIDTH
 from attnviz.figures.theme import THEMES, styled
 
-# Okabe & Ito's colours, apart for every eye, for the light theme and the dark one.
+# After Okabe & Ito, apart for every eye: for the light theme, and lighter for the dark one.
 FAMILIES = {
     "place": ("#0072B2", "#56B4E9"),
-    "repetition": ("#D55E00", "#E8803A"),
+    "repetition": ("#D55E00", "#F2995F"),
     "words": ("#009E73", "#2FC79B"),
-    "syntax": ("#B45C8D", "#CC79A7"),
+    "syntax": ("#B45C8D", "#E0A3C6"),
     "reference": ("#C98A00", "#E69F00"),
 }
 SIGNS = {
