@@ -7,7 +7,6 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
-from attnviz.components import copy_link
 from attnviz.reading import MEASURES, ranked
 from attnviz.ui import cache, explore, pickers, pictures
 from attnviz.ui.downloads import name_of, take_away
@@ -51,13 +50,11 @@ with left:
         f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
     )  # fmt: skip
-    with st.container(horizontal=True, vertical_alignment="center"):
-        take_away(
-            "plane", name_of(trace.model, *axes),
-            partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
-                    (at.query, at.key), at.heads, points),
-        )  # fmt: skip
-        copy_link("copy_link")
+    take_away(
+        "plane", name_of(trace.model, *axes),
+        partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
+                (at.query, at.key), at.heads, points),
+    )  # fmt: skip
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]

@@ -267,9 +267,9 @@ def line(study: Any, at: Head) -> None:
 
 def copying_in_words(study: Any, number: int) -> str | None:
     """Whether a head that looks for what came next raises or lowers its logit; None where that is not known."""
-    raised, low, high = study.copies[number]
-    if math.isnan(raised):
+    if study.copies is None or math.isnan(study.copies[number, 0]):
         return None
+    raised, low, high = study.copies[number]
     return (
         f"Its output changes the logit of what it looks for by {raised:+.2f} nats (95 % interval {low:+.2f} to "
         f"{high:+.2f}), on the direct path."

@@ -209,7 +209,7 @@ def planted_gpt2(heads=GPT2_HEADS) -> transformers.GPT2Model:
             part = slice(head * WIDTH, (head + 1) * WIDTH)
             block.attn.c_attn.weight[:CODES, part] = torch.tensor(q * math.sqrt(WIDTH) / scale)
             block.attn.c_attn.weight[:CODES, D_MODEL:][:, part] = torch.tensor(k / scale)
-    for block, squared, code in ((model.h[0], 4, BEFORE), (model.h[1], 6, FORESEEN)):
+    for block, squared, code in zip(model.h, (4, 6), (BEFORE, FORESEEN)):
         for token in range(VOCABULARY):
             scale = layer_scale(squared, config.layer_norm_epsilon)
             block.attn.c_attn.weight[TOKEN + token, 2 * D_MODEL + token] = 1 / scale

@@ -93,7 +93,7 @@ def test_a_page_is_written_from_its_card(name):
 def test_all_files_together_stay_under_forty_megabytes_and_hold_no_code():
     files = [path for path in BUNDLED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40 * MEGABYTE
-    assert {path.suffix for path in files} <= {".json", ".md", ".safetensors"}
+    assert {path.suffix for path in files} <= {".json", ".md", ".npz", ".safetensors"}
 
 
 def test_repeat_scores_are_those_of_the_card(gpt):
