@@ -206,11 +206,11 @@ def test_an_encoder_is_asked_behind_masks():
     ],
 )
 def test_the_heads_that_the_cards_name_matter(name, head, label):
-    """Several times as much as any other head of their layer."""
+    """Three times as much as any other head of their layer; in tiny-gpt one of these is an induction head too."""
     given = studied({head: [(label, "high")]}, 4, 4, head.kind)
     effect = effects_in(with_effects(load_model(name), given))[head, label]
     changes = {key: abs(effect[key] - effect["base"]) for key in ("mean", "resample", "random_low", "random_high")}
-    assert min(changes["mean"], changes["resample"]) > max(1, 5 * changes["random_low"], 5 * changes["random_high"])
+    assert min(changes["mean"], changes["resample"]) > max(1, 3 * changes["random_low"], 3 * changes["random_high"])
 
 
 def test_means_come_from_other_texts(planted):
