@@ -12,12 +12,14 @@ from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, explore, findings, pictures
+from attnviz.ui import cache, explore, findings, long_runs, pictures
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
+
+MOST = 256  # tokens; all of both maps and of their difference is drawn
 
 chosen = view()
 st.title("Compare")
@@ -39,7 +41,7 @@ def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace
         entry = find_model(model)
         if entry is None or not entry.loadable:
             raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
-        trace = cache.trace_of(entry.name, entry.revision, text)
+        trace = long_runs.read_whole(entry, text, MOST)
         at = explore.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
         layers = trace.of_kind(at.kind)
         pick_layer, pick_head = st.columns(2)

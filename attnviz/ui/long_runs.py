@@ -12,6 +12,7 @@ from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import with_progress
+from attnviz.ui.state import PageEnds
 
 
 def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
@@ -26,11 +27,25 @@ def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
     asked = (entry.name, entry.revision, text), how
     if st.session_state.get("agreed") != asked:
         _ask(effort, asked)
-        st.stop()
+        raise PageEnds
     n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
     return with_progress(
         "Reading the text", n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how), _cancel
     )
+
+
+def read_whole(entry: ModelEntry, text: str, most: int) -> Trace:
+    """A text for a screen that shows all of it. Raises AttnvizError for one of more than `most` tokens, unread, and for
+    one that cannot be traced."""
+    from attnviz.capture.tracing import read_text
+
+    n_tokens = len(read_text(cache.loaded_model(entry.name, entry.revision), text, None).inputs["input_ids"])
+    if n_tokens > most:
+        raise AttnvizError(
+            f"This sentence has {n_tokens:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
+            "open it under Heads, which has a window for long texts."
+        )
+    return cache.trace_of(entry.name, entry.revision, text)
 
 
 def check(trace: Trace) -> Any:

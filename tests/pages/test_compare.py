@@ -41,3 +41,9 @@ def test_a_side_is_opened_with_its_head():
     next(button for button in app.button if button.label == "Open L3.H7").click().run()
     assert not app.exception
     assert (app.query_params["layer"], app.query_params["head"]) == ("3", "7")
+
+
+def test_a_text_too_long_to_be_drawn_whole_gets_a_sentence_before_it_is_read():
+    app = open_app("compare.py", text="cat " * 300)
+    assert not app.exception and "302 tokens" in said(app) and "open it under Heads" in said(app)
+    assert not app.get("plotly_chart")
