@@ -184,10 +184,6 @@ def share_labelled(shape: str, seed: int) -> float:
     return float(np.mean([bool(named(rows, *SURE)) for rows in found]))
 
 
-def test_an_untrained_model_gets_no_labels():
-    assert share_labelled("llama", 0) == 0
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_untrained_models_get_almost_no_labels(shape):
