@@ -6,9 +6,7 @@ import numpy as np
 
 from attnviz.core.attention import Stages
 from attnviz.core.measures import jensen_shannon
-from attnviz.traces import Head, LayerAttention, Trace
-
-CELLS = 4_000_000  # weights held at once: a layer's rows are taken in blocks of at most about so many
+from attnviz.traces import Head, Trace
 
 
 def apart(traces: Sequence[Trace], head: Head, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
@@ -26,8 +24,8 @@ def apart(traces: Sequence[Trace], head: Head, progress: Callable[[int, int], ob
     for number, trace in enumerate(traces):
         layers = trace.of_kind(head.kind)
         for layer in layers:
-            for rows in _blocks(layer):
-                shares, live = _shares(layer.attention(rows=rows))
+            for rows, stages in layer.blocks():
+                shares, live = _shares(stages)
                 of_head, live_in_it = _shares(layers[head.layer].attention(head.head, rows))
                 both = live & live_in_it
                 of_rows = np.where(both, jensen_shannon(shares, of_head), 0.0)
@@ -36,11 +34,6 @@ def apart(traces: Sequence[Trace], head: Head, progress: Callable[[int, int], ob
             if progress is not None:
                 progress(number * shape[0] + layer.index + 1, len(traces) * shape[0])
     return np.divide(total, n_rows, out=np.full(shape, np.nan), where=n_rows > 0)
-
-
-def _blocks(layer: LayerAttention) -> list[np.ndarray]:
-    n_rows = max(1, CELLS // (layer.n_heads * layer.v.shape[1]))
-    return [np.arange(start, min(start + n_rows, layer.n_queries)) for start in range(0, layer.n_queries, n_rows)]
 
 
 def _shares(stages: Stages) -> tuple[np.ndarray, np.ndarray]:

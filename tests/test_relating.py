@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from attnviz import relating
 from attnviz.capture.tracing import trace
 from attnviz.core.measures import jensen_shannon
 from attnviz.models.loading import load_model
@@ -24,9 +23,9 @@ def test_divergence_of_two_distributions_is_scipys():
     assert jensen_shannon(np.array([1.0, 0]), np.array([0, 1.0])) == 1 and jensen_shannon(p, p).max() == 0
 
 
-@pytest.mark.parametrize("cells", [1, 4_000_000], ids=["row by row", "at once"])
-def test_every_head_is_compared_on_all_rows_of_all_texts(traces, monkeypatch, cells):
-    monkeypatch.setattr(relating, "CELLS", cells)
+@pytest.mark.parametrize("n_bytes", [1, 2**23], ids=["row by row", "at once"])
+def test_every_head_is_compared_on_all_rows_of_all_texts(traces, monkeypatch, n_bytes):
+    monkeypatch.setattr("attnviz.traces.BLOCK_BYTES", n_bytes)
     done = []
     found = apart(traces, Head("decoder", 1, 2), lambda *steps: done.append(steps))
     assert found[1, 2] == 0 and done[-1] == (8, 8)
