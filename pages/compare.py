@@ -5,21 +5,27 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz import aids, figures
 from attnviz.comparing import difference
 from attnviz.errors import AttnvizError
 from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
-from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, explore, findings, long_runs, pictures
+from attnviz.ui import cache, explore, findings, long_runs, pictures, windows
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
 
-MOST = 256  # tokens; all of both maps and of their difference is drawn
+MOST = 256  # tokens of a window: three maps of it stand beside each other
+PLAIN = {
+    "text_pair": None,
+    "decoder_text": None,
+    "read_special": False,
+    "add_special": True,
+    "write": 0,
+}  # as Heads asks
 
 chosen = view()
 st.title("Compare")
@@ -31,17 +37,21 @@ names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
 
 
-def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace, Head]:
-    """The pickers of one side, and what they lead to. Raises AttnvizError."""
+def pick_text(place, letter: str, suffix: str, fallback: str) -> long_runs.Wanted:
+    """The model and the sentence of one side. Raises AttnvizError."""
     with place:
-        model = getattr(chosen, f"model{suffix}") or (fallback.model if fallback else names[0])
+        model = getattr(chosen, f"model{suffix}") or fallback
         chosen_by(st.selectbox, f"model{suffix}", f"Model {letter}", model, options=names)
         text = getattr(chosen, f"text{suffix}") or chosen.text
         chosen_by(st.text_input, f"text{suffix}", f"Sentence {letter}", text)
-        entry = find_model(model)
-        if entry is None or not entry.loadable:
-            raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
-        trace = long_runs.read_whole(entry, text, MOST)
+    entry = find_model(model)
+    if entry is None or not entry.loadable:
+        raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
+    return entry, text, PLAIN
+
+
+def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
+    with place:
         at = explore.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
         layers = trace.of_kind(at.kind)
         pick_layer, pick_head = st.columns(2)
@@ -49,7 +59,7 @@ def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace
             chosen_by(st.selectbox, f"layer{suffix}", f"Layer {letter}", at.layer, options=range(len(layers)))
         with pick_head:
             chosen_by(st.selectbox, f"head{suffix}", f"Head {letter}", at.head, options=range(layers[at.layer].n_heads))
-    return trace, at
+    return at
 
 
 def draw(place, reading, title: str, key: str, **options) -> None:
@@ -65,44 +75,58 @@ def draw(place, reading, title: str, key: str, **options) -> None:
 
 left, middle, right = st.columns(3, gap="medium")
 try:
-    sides = [side(left, "A", "", None)]
-    sides.append(side(middle, "B", "_b", sides[0][0]))
-    readings = [in_words(one_head(trace, *vars(head).values()), trace, head.kind) for trace, head in sides]
+    first = pick_text(left, "A", "", names[0])
+    traces = long_runs.read_all([first, pick_text(middle, "B", "_b", first[0].name)])
+    sides = [(trace, pick_head(*of, trace)) for *of, trace in zip((left, middle), "AB", ("", "_b"), traces)]
+    shown = windows.pick_both(sides, MOST)
+    readings = [
+        aids.read(trace, head.kind, head.layer, [head.head], "head", its) for (trace, head), its in zip(sides, shown)
+    ]
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
+    common = [note for note in readings[0].notes if note in readings[1].notes]
     for place, letter, (_, head), reading in zip(below, "AB", sides, readings):
         draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
+        for note in reading.notes:
+            if note not in common:
+                place.caption(note)
     change = difference(*readings)
     largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
     if not change.weights.size:
-        right.info("The two sentences share no word, so there is nothing to subtract.")
+        right.info("What is shown of the two sentences shares no word, so there is nothing to subtract.")
     else:
         with right:
-            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both have.")
+            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both show.")
             st.metric(
                 "Weight that would have to move",
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
-                help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
+                help="Total variation distance over the words that both show, averaged over rows; 0 %: the same, "
+                "100 %: disjoint.",
             )
         draw(below[2], change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             below[2].caption(note)
-    title, traces = f"{sides[1][1]} − {sides[0][1]}", [trace for trace, _ in sides]
+    title = f"{sides[1][1]} − {sides[0][1]}"
     findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
     with below[2].container(horizontal=True):
         take_away(
-            "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
-            partial(pictures.of_comparison, sides, readings, change, largest),
+            "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
+            partial(pictures.of_comparison, sides, shown, readings, change, largest),
         )  # fmt: skip
         keep = findings.place()
+    for note in common:
+        st.caption(note)
+    for place, letter, (trace, head), its in zip(below, "AB", sides, shown):
+        try:
+            badge(place, long_runs.check(trace, letter), head)
+        except (AttnvizError, ValueError) as error:
+            with place:
+                show_error(error)
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{letter}"):
+            window = {"queries_at": its.queries_at, "keys_at": its.keys_at} if its.window else {}
+            choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)
+            st.switch_page("pages/heads.py")
     certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
     findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
-    for place, (trace, head) in zip(below, sides):
-        line = place.empty()
-        badge(line, cache.certificate_of(trace), head)
-        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is below[1]}"):
-            choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head)
-            st.switch_page("pages/heads.py")
 except AttnvizError as error:
     show_error(error)
-st.caption("Subwords are merged: to a word is a sum, from a word is a mean, so rows still sum to 1.")

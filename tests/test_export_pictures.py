@@ -67,9 +67,10 @@ def picture(view, look="light"):
         return pictures.of_beyond(traced(), HEAD, 3, found, chosen, view, look)
     if view == "compare":
         sides = [(traced(), HEAD), (traced("The dog ran"), Head("decoder", 0, 3))]
-        found = [in_words(one_head(one, *vars(head).values()), one, "decoder") for one, head in sides]
+        shown = [Aids(True, window=3, queries_at=1), Aids(True)]
+        found = [aids.read(of[0], "decoder", of[1].layer, [of[1].head], "head", its) for of, its in zip(sides, shown)]
         change = difference(*found)
-        return pictures.of_comparison(sides, found, change, float(np.abs(change.weights).max()), look)
+        return pictures.of_comparison(sides, shown, found, change, float(np.abs(change.weights).max()), look)
     if view == "written":
         found = one_head(traced(TEXT, 4), *vars(HEAD).values())
         return pictures.of_head(traced(TEXT, 4), HEAD, found, chosen, "L1.H2", (0, 0), ((), ()), look)
@@ -98,7 +99,12 @@ def numbers(view):
         lengths = np.linalg.norm(layer.vectors(2)[2] @ layer.output_projection[2], axis=-1)
         return [traced().weights(1, 2) * lengths]
     if view == "compare":
-        return [drawing.reading.weights for drawing in picture(view).drawings]  # held to the trace in test_comparing
+        whole = in_words(one_head(traced(), *vars(HEAD).values()), traced(), "decoder")
+        places = [place for place, (_, tokens) in enumerate(whole.rows) if set(tokens) & {1, 2, 3}][:3]
+        other = traced("The dog ran")
+        b = in_words(one_head(other, "decoder", 0, 3), other, "decoder")
+        change = picture(view).drawings[2].reading.weights  # held to the two in test_comparing
+        return [whole.weights[np.ix_(places, places)], b.weights, change]
     if view == "written":
         return [traced(TEXT, 4).weights(1, 2)]
     stages = worked_example(scaled=True, causal=True).stages

@@ -53,17 +53,17 @@ print(points.shape)"""
     )
 
 
-def of_comparison(sides: Sequence[tuple[Trace, Head]], **drawn: Any) -> str:
-    """Two heads by word, and their difference."""
+def of_comparison(sides: Sequence[tuple[Trace, Head]], shown: Sequence[Aids], **drawn: Any) -> str:
+    """Two heads with their aids, and their difference."""
     opening = """\
-def by_word(model, text, kind, layer, head):
+def look(model, text, kind, layer, head, aids):
     trace = attnviz.trace(attnviz.load_model(model), text)
-    return in_words(one_head(trace, kind, layer, head), trace, kind)"""
+    return read(trace, kind, layer, [head], "head", aids)"""
     lines = "\n".join(
-        f"{name} = {_call('by_word', repr(trace.model), trace.text, *vars(head).values())}"
-        for name, (trace, head) in zip("ab", sides)
+        f"{name} = {_call('look', repr(trace.model), trace.text, *vars(head).values(), aids)}"
+        for name, (trace, head), aids in zip("ab", sides, shown)
     )
-    imports = ["from attnviz.comparing import difference", "from attnviz.reading import in_words, one_head"]
+    imports = ["from attnviz.aids import Aids, read", "from attnviz.comparing import difference"]
     return _program(imports, f"\n{opening}\n\n", f"{lines}\nreading = difference(a, b)", _map(**drawn))
 
 

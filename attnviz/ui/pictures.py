@@ -106,9 +106,14 @@ def of_plane(
 
 
 def of_comparison(
-    sides: Sequence[tuple[Trace, Head]], found: Sequence[Reading], change: Reading, top: float, look: str
+    sides: Sequence[tuple[Trace, Head]],
+    shown: Sequence[Aids],
+    found: Sequence[Reading],
+    change: Reading,
+    top: float,
+    look: str,
 ) -> Picture:
-    """Two heads by word and what changes from the first to the second, which may be empty."""
+    """Two heads with their aids, and what changes from the first to the second, which may be empty."""
     drawings = [
         Drawing(reading, f"{letter}: {head}", name=letter, theme=look)
         for letter, reading, (_, head) in zip("AB", found, sides)
@@ -118,11 +123,11 @@ def of_comparison(
         drawings.append(Drawing(change, "B − A", axes=axes, name="B-A", theme=look, scale="signed", top=top))
     told = [
         f"{letter}, {line}"
-        for letter, (trace, head) in zip("AB", sides)
-        for line in Provenance.of(trace, head.kind, str(head), {}, certificate(trace, head)).lines()
+        for letter, (trace, head), aids in zip("AB", sides, shown)
+        for line in Provenance.of(trace, head.kind, str(head), aids.chosen(), certificate(trace, head)).lines()
     ]
     title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
-    python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
+    python = snippet.of_comparison(sides, shown, title="B − A", scale="signed", top=top)
     return Picture(title, drawings, told, python)
 
 
