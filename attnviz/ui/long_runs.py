@@ -30,11 +30,10 @@ def read_all(wanted: Sequence[Wanted]) -> list[Trace]:
 
     Raises AttnvizError for a text that cannot be traced.
     """
-    from attnviz.effort import together
-
     different = [one for place, one in enumerate(wanted) if one not in wanted[:place]]
-    efforts = [(one, effort) for one in different if (effort := _effort(*one)) is not None]
-    if not efforts or not together([effort for _, effort in efforts]).heavy:
+    with st.spinner("Reading the sentence…"):
+        efforts = [(one, effort) for one in different if (effort := _effort(*one)) is not None]
+    if not _heavy([effort for _, effort in efforts]):
         st.session_state.pop("agreed", None)
         return [cache.trace_of(entry.name, entry.revision, text, **how) for entry, text, how in wanted]
     long = [one for one, _ in efforts]
@@ -71,14 +70,21 @@ def _read_long(entry: ModelEntry, text: str, how: dict[str, Any], label: str) ->
     )
 
 
+def _heavy(efforts: Sequence[Any]) -> bool:
+    from attnviz.effort import together
+
+    return bool(efforts) and together(efforts).heavy
+
+
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
+    model = cache.loaded_model(entry.name, entry.revision)  # first, for its spinner stands while torch is imported
+
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
     from attnviz.capture.tracing import read_text
     from attnviz.effort import SAMPLE, estimate
 
-    model = cache.loaded_model(entry.name, entry.revision)
     options = {name: how[name] for name in ("read_special", "add_special")}
     inputs = read_text(model, text, how["text_pair"], **options).inputs
     n_tokens = len(inputs["input_ids"]) + how["write"]
