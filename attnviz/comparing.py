@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
 import numpy as np
 
 from attnviz.reading import Group, Reading
+from attnviz.traces import Head
 
 OFTEN = 32  # times in a text; with this two texts of 4,096 words are matched in 0.02 s
 
@@ -30,6 +31,15 @@ def difference(a: Reading, b: Reading) -> Reading:
     missing += [name for name, _ in b.columns if name not in kept.keys]
     note = f"Only one side shows: {', '.join(missing[:8])}{' …' if len(missing) > 8 else '.'}" if missing else ""
     return replace(kept, notes=(note,) if note else ())
+
+
+def after(head: Head, removed: Collection[Head], stand_in: str) -> str:
+    """What a head is called where others were removed: L5.H1 after L0.H1 was zeroed. `stand_in` is "zero" or "mean"."""
+    if not removed:
+        return str(head)
+    told = " and ".join(map(str, removed)) if len(removed) < 3 else f"{len(removed)} heads"
+    done = "zeroed" if stand_in == "zero" else "set to its mean" if len(removed) == 1 else "set to their means"
+    return f"{head} after {told} {'was' if len(removed) == 1 else 'were'} {done}"
 
 
 def beside(start: int, ours: Sequence[Group], theirs: Sequence[Group]) -> int:

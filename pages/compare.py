@@ -1,20 +1,23 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from attnviz import aids, figures
-from attnviz.comparing import difference
+from attnviz.comparing import after, difference
 from attnviz.errors import AttnvizError
 from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, explore, findings, long_runs, pictures, windows
+from attnviz.ui.address import STAND_INS
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.messages import show_error
+from attnviz.ui.expected import show_change
+from attnviz.ui.messages import say_not_there, show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
 
@@ -29,7 +32,10 @@ PLAIN = {
 
 chosen = view()
 st.title("Compare")
-st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+st.markdown(
+    "Two heads in the same view, or one before and after others are removed, and the difference. Words are matched "
+    "where sentences differ."
+)
 finding = findings.show("compare")
 on_screen("kind")
 names = [entry.name for entry in cache.models() if entry.loadable]
@@ -62,6 +68,56 @@ def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
     return at
 
 
+def pick_removed(entry) -> dict:
+    """The heads that side B goes without and what stands in their place, as `cache.trace_of` takes them."""
+    heads = cache.heads_of(entry.name, entry.revision)
+    kind = chosen.kind if chosen.kind in {head.kind for head in heads} else heads[0].kind
+    options = [str(head) for head in heads if head.kind == kind]
+    asked = [str(head) for head in aids.heads_named(chosen.removed, kind)]
+    gone = [name for name in asked if name not in options]
+    if gone:
+        say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
+        choose(removed="-".join(name for name in asked if name in options))
+    st.session_state.pick_removed = [name for name in asked if name in options]
+
+    def changed() -> None:
+        choose(removed="-".join(st.session_state.pick_removed))
+
+    on_screen("removed")
+    names = st.multiselect(
+        "Heads removed from B", options, key="pick_removed", on_change=changed, placeholder="none",
+        help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
+        "sides to see it before and after.",
+    )  # fmt: skip
+    if not names:
+        return {}
+    chosen_by(
+        st.segmented_control, "stand_in", "In their place", chosen.stand_in, options=STAND_INS, required=True,
+        format_func={"zero": "0", "mean": "their means"}.get, help="Means over the ten built-in sentences.",
+    )  # fmt: skip
+    if chosen.stand_in == "mean":
+        cache.mean_outputs_of(entry.name, entry.revision)  # here, where its progress can be shown
+    return {"removed": tuple(aids.heads_named("-".join(names), kind)), "stand_in": chosen.stand_in}
+
+
+def tell_change(trace: Trace, head: Head) -> None:
+    """What removing heads did beside the maps, and what it does not say."""
+    st.subheader("With heads removed")
+    if head.layer <= min(one.layer for one in trace.replaced):
+        st.info(
+            f"{head} cannot differ: what a head hands over reaches only the layers after its own. Pick a later one."
+        )
+    st.markdown(
+        "A small change does not show that a head does little: others can make up for it (self-repair). A large one "
+        "can come from what stands in its place: a head hardly ever hands over 0, so that the layers after it meet "
+        "what they were never trained on; a mean is milder."
+    )
+    st.caption("The certificate of B is of the model without these heads: they were removed from both passes.")
+    likely, _ = st.columns([2, 1])
+    with likely:
+        show_change(trace)
+
+
 def draw(place, reading, title: str, key: str, **options) -> None:
     place.plotly_chart(
         figures.weight_map(reading.weights, reading.queries, reading.keys, title=title, theme=theme(), **options),
@@ -76,16 +132,25 @@ def draw(place, reading, title: str, key: str, **options) -> None:
 left, middle, right = st.columns(3, gap="medium")
 try:
     first = pick_text(left, "A", "", names[0])
-    traces = long_runs.read_all([first, pick_text(middle, "B", "_b", first[0].name)])
-    sides = [(trace, pick_head(*of, trace)) for *of, trace in zip((left, middle), "AB", ("", "_b"), traces)]
+    entry, text, how = pick_text(middle, "B", "_b", first[0].name)
+    slots = left.container(), middle.container()  # for what is known once both texts are read
+    with middle:
+        removing = pick_removed(entry)
+    traces = long_runs.read_all([first, (entry, text, how | removing)])
+    sides = [(trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces)]
+    called = [after(head, trace.replaced, chosen.stand_in) for trace, head in sides]
     shown = windows.pick_both(sides, MOST)
     readings = [
         aids.read(trace, head.kind, head.layer, [head.head], "head", its) for (trace, head), its in zip(sides, shown)
     ]
+    readings = [
+        replace(reading, notes=(*reading.notes, f"{name}.")) if trace.replaced else reading
+        for reading, name, trace in zip(readings, called, traces)
+    ]
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
     common = [note for note in readings[0].notes if note in readings[1].notes]
-    for place, letter, (_, head), reading in zip(below, "AB", sides, readings):
-        draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
+    for place, letter, side, reading in zip(below, "AB", sides, readings):
+        draw(place, reading, pictures.title_of(letter, *side), f"compare_{letter}")
         for note in reading.notes:
             if note not in common:
                 place.caption(note)
@@ -106,12 +171,12 @@ try:
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             below[2].caption(note)
-    title = f"{sides[1][1]} − {sides[0][1]}"
+    title = f"{called[1]} − {called[0]}"
     findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
     with below[2].container(horizontal=True):
         take_away(
             "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
-            partial(pictures.of_comparison, sides, shown, readings, change, largest),
+            partial(pictures.of_comparison, sides, shown, chosen.stand_in, readings, change, largest),
         )  # fmt: skip
         keep = findings.place()
     for note in common:
@@ -122,11 +187,14 @@ try:
         except (AttnvizError, ValueError) as error:
             with place:
                 show_error(error)
-        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{letter}"):
+        untouched = "Heads shows it with nothing removed." if trace.replaced else None
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{letter}", help=untouched):
             window = {"queries_at": its.queries_at, "keys_at": its.keys_at} if its.window else {}
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)
             st.switch_page("pages/heads.py")
     certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
     findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
+    if removing:
+        tell_change(*sides[1])
 except AttnvizError as error:
     show_error(error)

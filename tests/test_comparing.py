@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from attnviz.comparing import beside, difference
+from attnviz.comparing import after, beside, difference
 from attnviz.reading import Reading
+from attnviz.traces import Head
 
 
 def reading(words, weights=None):
@@ -55,3 +56,11 @@ def test_texts_that_repeat_without_end_are_placed_at_once():
     """A reader would wait minutes: all pairs of 3,600 words are tried where each of them occurs 600 times."""
     ours, theirs = words("the cat sat on the mat . " * 600), words("the dog sat on the mat . " * 600)
     assert beside(4000, ours, theirs) == 4000
+
+
+def test_a_head_says_what_was_removed_before_it():
+    head, removed = Head("decoder", 5, 1), [Head("decoder", 0, i) for i in range(3)]
+    assert after(head, [], "zero") == "L5.H1"
+    assert after(head, removed[:1], "mean") == "L5.H1 after L0.H0 was set to its mean"
+    assert after(head, removed[:2], "zero") == "L5.H1 after L0.H0 and L0.H1 were zeroed"
+    assert after(head, removed, "mean") == "L5.H1 after 3 heads were set to their means"

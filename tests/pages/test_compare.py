@@ -120,3 +120,45 @@ def test_a_short_text_beside_a_long_one_is_shown_whole(both):
 def test_no_link_asks_for_more_than_three_maps_can_show(both):
     app = both(window="99999", queries_at="9999999", keys_at="7")
     assert not app.exception and app.selectbox(key="pick_window").value == 256
+
+
+# ---- with heads removed
+
+INDUCTION = {"model": "tiny-gpt", "text": TEXT, "layer": "1", "head": "1", "layer_b": "1", "head_b": "1"}
+
+
+def test_a_head_before_and_after_another_was_removed():
+    app = open_app("compare.py", **INDUCTION, removed="L0.H1")
+    assert not app.exception and not app.error and float(metrics(app)["Largest difference"]) > 0.1
+    assert "L1.H1 after L0.H1 was zeroed." in captions(app) and badges(app).count("recomputed") == 2
+    assert "both passes" in captions(app) and "self-repair" in " ".join(box.value for box in app.markdown)
+    assert list(app.dataframe[0].value)[::2] == ["expected before", "expected after"]
+    finding = kept(app)
+    assert finding["title"] == "L1.H1 after L0.H1 was zeroed − L1.H1" and "both passes" in finding["certificate"]
+    again = opened(finding, page="compare.py")
+    assert "still hold" in told(again) and dict(again.query_params) == dict(app.query_params)
+    zeroed = metrics(app)
+    app.segmented_control(key="pick_stand_in").set_value("mean").run()
+    assert app.query_params["stand_in"] == "mean" and "set to its mean" in captions(app)
+    assert metrics(app) != zeroed and not app.exception
+    app.multiselect(key="pick_removed").set_value([]).run()
+    assert app.query_params["removed"] == "" and metrics(app)["Largest difference"] == "0.000"
+
+
+def test_what_lies_below_a_removed_head_is_said_to_stay():
+    app = open_app("compare.py", **INDUCTION, removed="L1.H0-L2.H3")
+    assert "L1.H1 cannot differ" in said(app) and metrics(app)["Largest difference"] == "0.000"
+
+
+def test_a_head_to_remove_that_is_not_there_is_said_and_leaves_the_address():
+    app = open_app("compare.py", **INDUCTION, removed="L0.H1-L9.H9")
+    assert not app.exception and "no decoder head L9.H9" in said(app)
+    assert app.query_params["removed"] == "L0.H1" and "after L0.H1 was zeroed" in captions(app)
+
+
+def test_an_encoder_decoder_reads_the_same_before_and_after():
+    """What it would write without the head would be another text to look at."""
+    app = open_app("compare.py", model="tiny-translator", text="21 Nov 2026", kind="cross", layer="1", layer_b="1",
+                   head_b="0", removed="L0.H1")  # fmt: skip
+    assert not app.exception and not app.error and badges(app).count("recomputed") == 2
+    assert "Only one side shows" not in captions(app)
