@@ -71,9 +71,10 @@ def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
 def pick_removed(entry) -> dict:
     """The heads that side B goes without and what stands in their place, as `cache.trace_of` takes them."""
     heads = cache.heads_of(entry.name, entry.revision)
-    kind = chosen.kind if chosen.kind in {head.kind for head in heads} else heads[0].kind
+    kinds = {head.kind for head in heads}
+    kind = chosen.kind if chosen.kind in kinds else heads[0].kind
     options = [str(head) for head in heads if head.kind == kind]
-    asked = [str(head) for head in aids.heads_named(chosen.removed, kind)]
+    asked = list(dict.fromkeys(str(head) for head in aids.heads_named(chosen.removed, kind)))
     gone = [name for name in asked if name not in options]
     if gone:
         say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
@@ -85,7 +86,8 @@ def pick_removed(entry) -> dict:
 
     on_screen("removed")
     names = st.multiselect(
-        "Heads removed from B", options, key="pick_removed", on_change=changed, placeholder="none",
+        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), options, key="pick_removed",
+        on_change=changed, placeholder="none",
         help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
         "sides to see it before and after.",
     )  # fmt: skip
