@@ -5,10 +5,8 @@ through the same model and of one block of scores, both on this machine, scaled 
 other work on the machine can still make it slower.
 """
 
-import ctypes
 import gc
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,6 +17,7 @@ import psutil
 
 from attnviz.capture.generation import LONGEST
 from attnviz.capture.layers import capture_batch
+from attnviz.capture.memory import hand_back
 from attnviz.capture.predictions import keeps_last_logits
 from attnviz.capture.tracing import batch_of_one
 from attnviz.core.attention import attention, causal_mask
@@ -161,12 +160,9 @@ def bytes_of(shape: Shape, n: int, n_decoder: int = LONGEST) -> tuple[int, int]:
 
 
 def give_back() -> None:
-    """Hand memory that nothing uses any more back to the machine, where the C library keeps it otherwise."""
+    """Collect what nothing refers to any more, and hand its memory back to the machine."""
     gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-        if trim is not None:
-            trim(0)
+    hand_back()
 
 
 def _two_sided(shape: Shape) -> bool:

@@ -25,10 +25,11 @@ from attnviz.probes.words import Split
 from attnviz.traces import Head
 
 from .material import Chunks, Frame, frame_of, random_chunks
-from .scores import BATCH_TOKENS, Progress
+from .scores import Progress
 from .study import Study
 
 SEED = 2027  # other texts than the labels were found on
+TOGETHER = 128  # tokens of a batch; another number pairs other texts when outputs are resampled
 DRAWS = 10  # of random heads
 N_PAIRS = 200
 ABLE = 0.1  # nats better than guessing
@@ -209,7 +210,7 @@ def _scores(logits: torch.Tensor, batch: Sequence[Question]) -> list[float]:
 def batches(asked: Sequence[Question]) -> Iterator[list[Question]]:
     """Questions of one length together, never one alone."""
     for length, group in _by_length(asked).items():
-        size = max(2, BATCH_TOKENS // length)
+        size = max(2, TOGETHER // length)
         parts = max(1, len(group) // size)
         yield from (group[part::parts] for part in range(parts))
 

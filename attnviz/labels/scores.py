@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from attnviz.capture.memory import hand_back
 from attnviz.capture.weights import LayerWeights, reduce_weights
 from attnviz.core.measures import entropy
 from attnviz.traces import Head
 
 from .targets import REST, Probe
 
-BATCH_TOKENS = 128  # what a model computes of this many tokens is held at a time
+BATCH_TOKENS = 96  # what a model computes of this many tokens is held at a time
 ENTROPY = "entropy"
 Progress = Callable[[int, int], None]
 
@@ -67,6 +68,7 @@ def tallies(
             hits[places, probe.unit] += np.concatenate([one.hits[number] for one in layers], axis=-1)
             even[places, probe.unit] += np.stack([one.even[number] for one in layers], axis=-1)
             rows[places, probe.unit] += asked.rows[number]
+        hand_back()  # a pass frees far more than the sums take
         done += sum(len(probe.ids) for probe in batch)
         if progress is not None:
             progress(done, total)
