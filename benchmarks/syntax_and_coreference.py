@@ -20,7 +20,7 @@ from attnviz.errors import AttnvizError
 from attnviz.labels.baselines import Rule, best_rules, interval, rule_hits, score
 from attnviz.labels.corpora import Corpus, read, spread
 from attnviz.labels.labels import Measured, measured
-from attnviz.labels.material import frame_of, pronoun_probes, tree_probes
+from attnviz.labels.material import coreference_probes, frame_of, tree_probes
 from attnviz.labels.scores import Tally, tallies
 from attnviz.labels.study import Study, study
 from attnviz.labels.targets import Probe
@@ -89,7 +89,7 @@ def evaluate(model: LoadedModel, done: Study, corpus: Corpus, sample: int | None
     frame = frame_of(model.tokenizer, causal, model.limit)
     halves = [
         tree_probes(model.tokenizer, frame, [text for text in half if text.dependencies])
-        + pronoun_probes(model.tokenizer, frame, [text for text in half if text.references])
+        + coreference_probes(model.tokenizer, frame, [text for text in half if text.references])
         for half in (texts[1::2], texts[::2])
     ]
     rules = best_rules(halves[0])
