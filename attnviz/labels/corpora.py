@@ -25,10 +25,13 @@ GAP_COLUMNS = ("Text", "Pronoun", "Pronoun-offset", "A", "A-offset", "A-coref", 
 THIRD_PERSON = frozenset(word for cases in PRONOUNS.values() for word in cases.values()) | {"hers", "theirs"}
 OTHER_PRONOUNS = frozenset(
     """i me my mine myself we us our ours ourselves you your yours yourself yourselves thou thee thy thine ye who whom
-    whose which that this these those one oneself each other another all both some any none""".split()
+    whose which that this these those one oneself each other another all both some any none here there""".split()
 )
 # After its head, a noun phrase goes on with one of these, if it does.
-AFTER_HEAD = frozenset("of with in on at from to for by near under over about like who whom whose which that".split())
+AFTER_HEAD = frozenset(
+    """of with without in into within on upon at from to for by near under over about above behind before between like
+    as than who whom whose which that where when""".split()
+)
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+(?=[\"'“‘(\[]*[A-Z])")
 MENTION_EDGE = re.compile(r"(\()?(\d+)(\))?")
 
@@ -399,8 +402,11 @@ def _references(words: Sequence[str], mentions: Sequence[Mention]) -> Iterator[R
 
 
 def _head(places: Sequence[int], words: Sequence[str]) -> int | None:
-    """The last of a mention's own words, before what may follow a noun; None for two that are joined. A guess, for want
-    of a parse: in "the girl with the hat" the hat has been taken out, as a mention of its own."""
-    end = next((i for i, place in enumerate(places) if i and words[place] in AFTER_HEAD), len(places))
-    own = [place for place in places[:end] if words[place][0].isalnum()]
+    """The last of a mention's own words, before what may follow a noun or a mark; None for two that are joined. A
+    guess, for want of a parse: in "the girl with the hat" the hat has been taken out, as a mention of its own."""
+    own: list[int] = []
+    for place in places:
+        if own and (words[place] in AFTER_HEAD or not words[place][0].isalnum()):
+            break
+        own += [place] if words[place][0].isalnum() else []
     return own[-1] if own and not {words[place] for place in own} & {"and", "or"} else None

@@ -111,7 +111,21 @@ def test_a_noun_that_mentions_something_again_is_asked_in_another_word_only():
     lines = [
         "#begin document (book); part 0",
         *litbank("Miss (1", "Ann 1)", "saw", "the (2", "cat 2)", "and", "Bo (3)", "."),
-        *litbank("The (1", "girl", "in", "a (4", "hat 4)|1)", "fed", "the (2", "cat 2)", ",", "that (2)", "thief (2)"),
+        *litbank(
+            "The (1",
+            "girl",
+            "in",
+            "a (4",
+            "hat 4)|1)",
+            "fed",
+            "the (2",
+            "cat 2)",
+            ",",
+            "that (2)",
+            "thief (2",
+            "-",
+            "hm 2)",
+        ),
         *litbank("Ann (5|(1)", "and", "Bo (3)|5)", "ran", ".", "Miss (1", "Lee 1)", "and", "they (5)", "too"),
         "#end document",
     ]
