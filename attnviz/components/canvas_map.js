@@ -86,7 +86,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
   }
 
   function drawLines(cell) {
-    Object.assign(pen, {strokeStyle: theme.accent, lineWidth: 1.5});
+    Object.assign(pen, {strokeStyle: theme.accent, lineWidth: cell < 10 ? 0.75 : 1.5});
     pen.beginPath();
     for (const [[top, left], [bottom, right]] of data.lines) {
       pen.moveTo(left * cell, top * cell);
