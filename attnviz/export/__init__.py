@@ -3,6 +3,18 @@
 from attnviz.export import snippet
 from attnviz.export.files import ENDINGS, made
 from attnviz.export.pictures import Drawing, Picture, Provenance, versions
-from attnviz.export.traces import FORMATS, as_json, write
+from attnviz.export.traces import FORMATS, as_json, recording, write
 
-__all__ = ["ENDINGS", "FORMATS", "Drawing", "Picture", "Provenance", "as_json", "made", "snippet", "versions", "write"]
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "Drawing",
+    "Picture",
+    "Provenance",
+    "as_json",
+    "made",
+    "recording",
+    "snippet",
+    "versions",
+    "write",
+]

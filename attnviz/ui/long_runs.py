@@ -20,7 +20,8 @@ def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
 
     Raises AttnvizError for a text that cannot be traced.
     """
-    effort = _effort(entry, text, how)
+    with st.spinner("Reading the sentence…"):
+        effort = _effort(entry, text, how)
     if effort is None or not effort.heavy:
         st.session_state.pop("agreed", None)
         return cache.trace_of(entry.name, entry.revision, text, **how)
@@ -63,12 +64,13 @@ def cancel() -> Callable[[], None] | None:
 
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
+    model = cache.loaded_model(entry.name, entry.revision)  # first, for its spinner stands while torch is imported
+
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
     from attnviz.capture.tracing import read_text
     from attnviz.effort import SAMPLE, estimate
 
-    model = cache.loaded_model(entry.name, entry.revision)
     options = {name: how[name] for name in ("read_special", "add_special")}
     inputs = read_text(model, text, how["text_pair"], **options).inputs
     n_tokens = len(inputs["input_ids"]) + how["write"]
