@@ -95,16 +95,18 @@ def second_family(tokenizer: Any, frame: Frame, seed: int, texts: Sequence[GoldT
 
 
 def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int, texts: Sequence[GoldText] = ()) -> list[Probe]:
-    """Sentences with gold arcs, with a pronoun, and with somebody who is mentioned again; each sentence is a unit.
-    `texts` with arcs take the place of the first, those with references that of what they ask."""
+    """Sentences with gold arcs, with a pronoun, and with somebody who is mentioned again; each sentence is a unit, and
+    each kind counts its own from 0. `texts` with arcs take the place of the first, those with references that of what
+    they ask."""
     trees = [text for text in texts if text.dependencies] or dependency_sentences(N_SENTENCES, split=split, seed=seed)
-    stories: list[Sentence | GoldText] = [text for text in texts if text.references]
+    stories: list[Sequence[Sentence | GoldText]] = [[text for text in texts if text.references]]
     answered = {one.nominal for text in texts for one in text.references}
     if False not in answered:
-        stories += pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test")
+        stories.append(pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test"))
     if True not in answered:
-        stories += mention_sentences(N_MENTIONS, split=split, seed=seed)
-    return [*tree_probes(tokenizer, frame, trees), *coreference_probes(tokenizer, frame, stories)]
+        stories.append(mention_sentences(N_MENTIONS, split=split, seed=seed))
+    coreference = [probe for kind in stories for probe in coreference_probes(tokenizer, frame, kind)]
+    return [*tree_probes(tokenizer, frame, trees), *coreference]
 
 
 def tree_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
