@@ -6,7 +6,7 @@ import pytest
 from attnviz.labels.baselines import best_rules, rule_hits
 from attnviz.labels.corpora import parse
 from attnviz.labels.labels import measured, verdicts
-from attnviz.labels.material import COREFERENCE, NOMINAL, coreference_probes, frame_of
+from attnviz.labels.material import COREFERENCE, NOMINAL, coreference_probes, frame_of, gold_probes
 from attnviz.labels.scores import tallies
 from attnviz.models.loading import load_model
 from attnviz.probes import mention_sentences, pronoun_sentences
@@ -68,3 +68,15 @@ def test_pronouns_and_nouns_are_asked_apart(name):
             assert probe.picks.labels == (label,)
             assert np.flatnonzero(probe.picks.correct[0]).tolist() == [sentence.antecedent]
             assert probe.picks.positions[0] == (sentence.pronoun if label == COREFERENCE else sentence.again)
+
+
+def test_a_file_takes_the_place_of_what_it_answers_and_of_no_more():
+    """A file of nouns leaves the pronouns to the generated sentences: else no label of theirs could be confirmed."""
+    model = load_model("tiny-bert")
+    frame = frame_of(model.tokenizer, False, model.limit)
+    texts = parse(stories(40, 1)[0].encode(), "s").texts
+    asked: dict[str, set[int]] = {}
+    for probe in gold_probes(model.tokenizer, frame, "test", 1, texts):
+        for label in probe.labels:
+            asked.setdefault(label, set()).add(probe.unit)
+    assert asked[NOMINAL] <= set(range(40)) and len(asked[COREFERENCE]) > 100
