@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +134,12 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
         checking_bytes=checking_bytes,
         free=free_bytes(),
     )
+
+
+def together(efforts: Sequence[Effort]) -> Effort:
+    """Several texts, read and checked one after the other, all of them kept; `free` is that of the first."""
+    names = [field.name for field in fields(Effort) if field.name != "free"]
+    return Effort(**{name: sum(getattr(effort, name) for effort in efforts) for name in names}, free=efforts[0].free)
 
 
 def bytes_of(shape: Shape, n: int, n_decoder: int = LONGEST) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Long texts: what reading one takes is said first, and reading can be cancelled."""
+"""Long texts: what reading one or two takes is said first, and reading can be cancelled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,52 +14,66 @@ from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import with_progress
 from attnviz.ui.state import PageEnds
 
+Wanted = tuple[ModelEntry, str, dict[str, Any]]  # a model, a text, and how it is read, as `attnviz.trace` takes it
+
 
 def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
     """A text through a model; `how` as `attnviz.trace` takes it. One that takes long only when the reader agrees.
 
     Raises AttnvizError for a text that cannot be traced.
     """
+    return read_all([(entry, text, how)])[0]
+
+
+def read_all(wanted: Sequence[Wanted]) -> list[Trace]:
+    """The same of several, for which the reader is asked once; up to two long ones are kept.
+
+    Raises AttnvizError for a text that cannot be traced.
+    """
+    different = [one for place, one in enumerate(wanted) if one not in wanted[:place]]
     with st.spinner("Reading the sentence…"):
-        effort = _effort(entry, text, how)
-    if effort is None or not effort.heavy:
+        efforts = [(one, effort) for one in different if (effort := _effort(*one)) is not None]
+    if not _heavy([effort for _, effort in efforts]):
         st.session_state.pop("agreed", None)
-        return cache.trace_of(entry.name, entry.revision, text, **how)
-    asked = (entry.name, entry.revision, text), how
-    if st.session_state.get("agreed") != asked:
-        _ask(effort, asked)
+        return [cache.trace_of(entry.name, entry.revision, text, **how) for entry, text, how in wanted]
+    long = [one for one, _ in efforts]
+    if not all(one in st.session_state.get("agreed", []) for one in long):
+        _ask([effort for _, effort in efforts], long)
         raise PageEnds
-    n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
-    return with_progress(
-        "Reading the text", n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how), _cancel
-    )
+    return [
+        _read_long(*one, "Reading the text" if len(different) == 1 else f"Reading text {number} of {len(wanted)}")
+        if one in long
+        else cache.trace_of(one[0].name, one[0].revision, one[1], **one[2])
+        for number, one in enumerate(wanted, start=1)
+    ]
 
 
-def read_whole(entry: ModelEntry, text: str, most: int) -> Trace:
-    """A text for a screen that shows all of it. Raises AttnvizError for one of more than `most` tokens, unread, and for
-    one that cannot be traced."""
-    from attnviz.capture.tracing import read_text
+def check(trace: Trace, what: str = "") -> Any:
+    """The certificate of a trace; `what` names it where a page has several.
 
-    n_tokens = len(read_text(cache.loaded_model(entry.name, entry.revision), text, None).inputs["input_ids"])
-    if n_tokens > most:
-        raise AttnvizError(
-            f"This sentence has {n_tokens:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
-            "open it under Heads, which has a window for long texts."
-        )
-    return cache.trace_of(entry.name, entry.revision, text)
-
-
-def check(trace: Trace) -> Any:
-    """The certificate of a trace. Raises AttnvizError and ValueError as its making does."""
-    return with_progress(
-        "Comparing with the model's own attention", len(trace.layers), lambda step: cache.certificate_of(trace, step),
-        cancel(),
-    )  # fmt: skip
+    Raises AttnvizError and ValueError as its making does.
+    """
+    label = f"Comparing {what} with the model's own attention".replace("  ", " ")
+    return with_progress(label, len(trace.layers), lambda step: cache.certificate_of(trace, step), cancel())
 
 
 def cancel() -> Callable[[], None] | None:
-    """What a button does that lets go of the text that the reader agreed to; None where nobody had to be asked."""
+    """What a button does that lets go of the texts that the reader agreed to; None where nobody had to be asked."""
     return _cancel if "agreed" in st.session_state else None
+
+
+def _read_long(entry: ModelEntry, text: str, how: dict[str, Any], label: str) -> Trace:
+    name, revision = entry.name, entry.revision
+    n_layers = len(cache.pace_of(name, revision, {}).shape.layers)
+    return with_progress(
+        label, n_layers, lambda step: cache.long_trace_of(name, revision, text, _progress=step, **how), _cancel
+    )
+
+
+def _heavy(efforts: Sequence[Any]) -> bool:
+    from attnviz.effort import together
+
+    return bool(efforts) and together(efforts).heavy
 
 
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
@@ -84,13 +98,18 @@ def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     return estimate(pace, n_tokens, LONGEST if given is None else len(model.tokenizer(given)["input_ids"]))
 
 
-def _ask(effort: Any, asked: tuple) -> None:
+def _ask(efforts: Sequence[Any], asked: Sequence[Wanted]) -> None:
     """What it will take, and the button that starts it, where there is memory for it."""
-    from attnviz.effort import give_back
+    from attnviz.effort import give_back, together
 
     give_back()  # what a cancelled run held, now that its page is gone
-    st.subheader(f"This text has {effort.n_tokens:,} tokens")
-    st.write("Reading it takes a while on this machine. Nothing of it is left out.")
+    effort, several = together(efforts), len(efforts) > 1
+    tokens = " and ".join(f"{one.n_tokens:,}" for one in efforts)
+    st.subheader(f"The two readings have {tokens} tokens" if several else f"This text has {tokens} tokens")
+    st.write(
+        "Reading takes a while on this machine. Nothing is left out."
+        + (" The numbers below are for both together." if several else "")
+    )
     numbers = st.columns(3)
     numbers[0].metric("Reading and drawing", f"≤ {lasting(effort.seconds)}", help=HOW)
     numbers[1].metric("Memory for that", f"≤ {sized(effort.n_bytes)}", f"{sized(effort.free)} free", delta_color="off",
@@ -110,17 +129,23 @@ def _ask(effort: Any, asked: tuple) -> None:
         return
     if effort.checking_bytes > effort.free:
         st.warning(plain("The memory does for reading it, not for checking it: it will be shown without certificate."))
-    st.button("Read it", type="primary", icon=":material/play_arrow:", on_click=_agree, args=(asked,))
+    st.button(
+        "Read them" if several else "Read it",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_agree,
+        args=(asked,),
+    )
 
 
 HOW = "Scaled up from 64 tokens through this model and a block of scores, just now. Other work can make it slower."
 
 
-def _agree(asked: tuple) -> None:
+def _agree(asked: Sequence[Wanted]) -> None:
     st.session_state.agreed = asked
 
 
 def _cancel() -> None:
     """What was read so far is let go; the estimate stands there again."""
-    names, how = st.session_state.pop("agreed")
-    cache.long_trace_of.clear(*names, **how)
+    for entry, text, how in st.session_state.pop("agreed"):
+        cache.long_trace_of.clear(entry.name, entry.revision, text, **how)
