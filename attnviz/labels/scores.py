@@ -18,7 +18,7 @@ from attnviz.traces import Head
 
 from .targets import REST, Probe, visible_keys
 
-BATCH_TOKENS = 256  # queries, keys and values of this many tokens are held at a time
+BATCH_TOKENS = 128  # what a model computes of this many tokens is held at a time
 ENTROPY = "entropy"
 Progress = Callable[[int, int], None]
 
@@ -51,26 +51,35 @@ def tallies(
     units = 1 + max(probe.unit for probe in probes)
     total = sum(len(probe.ids) for probe in probes)
     heads: list[Head] = []
-    sums: dict[str, list[Any]] = {}
+    sums: dict[str, Tally] = {}
     done = 0
     for batch in batches(probes):
         asked = _asked_of(batch)
         layers = reduce_weights(module, [probe.ids for probe in batch], asked.of_layer)
-        heads = heads or [Head(kind, index, head) for kind, index, hits in layers for head in range(hits.shape[1])]
+        if not heads:
+            heads = [Head(kind, index, head) for kind, index, hits in layers for head in range(hits.shape[1])]
+            sums = _empty(probes, units, len(heads))
         hits = np.concatenate([hits for *_, hits in layers], axis=1)
         column = {name: number for number, name in enumerate(asked.names)}
         for probe, of_probe in zip(batch, hits):
             for name, (rows, even) in _row_counts(probe, heads[0].kind == "decoder").items():
-                all_hits, all_rows, all_even = sums.setdefault(
-                    name, [np.zeros((units, len(heads)), dtype=np.float32), np.zeros(units), np.zeros(units)]
-                )
-                all_hits[probe.unit] += of_probe[:, column[name]]
-                all_rows[probe.unit] += rows
-                all_even[probe.unit] += even
+                sums[name].hits[probe.unit] += of_probe[:, column[name]]
+                sums[name].rows[probe.unit] += rows
+                sums[name].even[probe.unit] += even
         done += sum(len(probe.ids) for probe in batch)
         if progress is not None:
             progress(done, total)
-    return heads, {name: Tally(*parts) for name, parts in sums.items()}
+    return heads, sums
+
+
+def _empty(probes: Sequence[Probe], units: int, n_heads: int) -> dict[str, Tally]:
+    """A tally of zeros for all that the probes ask, in one piece: made one by one as they are first asked for, they
+    would lie between what the passes leave behind, and keep it from being given back."""
+    targets = dict.fromkeys(name for probe in probes for name in probe.targets)
+    choices = sorted({label for probe in probes if probe.picks is not None for label in probe.picks.labels})
+    names = (*targets, *[ENTROPY] * (REST in targets), *choices, *map(weight_of, choices))
+    hits = np.zeros((len(names), units, n_heads), dtype=np.float32)
+    return {name: Tally(*parts) for name, *parts in zip(names, hits, *np.zeros((2, len(names), units)))}
 
 
 def batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
