@@ -122,7 +122,9 @@ def tell_change(trace: Trace, head: Head) -> None:
 
 def draw(place, reading, title: str, key: str, **options) -> None:
     place.plotly_chart(
-        figures.weight_map(reading.weights, reading.queries, reading.keys, title=title, theme=theme(), **options),
+        figures.weight_map(
+            reading.weights, reading.queries, reading.keys, title=title, side=320, theme=theme(), **options
+        ),
         key=key,
         theme=None,
         config={"displayModeBar": False},

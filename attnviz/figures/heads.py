@@ -42,9 +42,11 @@ def weight_map(
     says: str = "weight",
     cell: tuple[int, int] | None = None,
     marked: Collection[tuple[int, int]] = (),
+    side: int = 400,
     theme: str = "light",
 ) -> go.Figure:
-    """weights [queries, keys], or other numbers that `says` names, as a heatmap; the hover tells the number itself.
+    """weights [queries, keys], or other numbers that `says` names, as a heatmap at most `side` pixels high; the hover
+    tells the number itself.
 
     `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
     differences, "signed", orange from -`top` to blue at `top`.
@@ -71,7 +73,6 @@ def weight_map(
             **exact,
         )
     )  # fmt: skip
-    side = 400
     if marked:
         lines = outline(marked)
         figure.add_scatter(
