@@ -91,10 +91,9 @@ try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
     target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
-    weights = trace.weights(at.layer, at.head, at.kind)
     cell, targets = (0, 0), set[tuple[int, int]]()
     if target is not None:
-        done = activity(weights, target, causal)
+        done = activity(trace.attention(at.layer, at.head, at.kind), target)
         cell, targets = done.strongest, set(zip(target.queries.tolist(), target.keys.tolist()))
         outlined = " A line goes round the targets." if len(targets) > 1 and current().shown_as == "heatmap" else ""
         st.markdown(
@@ -117,7 +116,8 @@ try:
     mine = pickers.current_trace()
     st.caption(plain(mine.text))
     places = targets_in(mine)
-    own = mine.weights(at.layer, at.head, at.kind)
+    stages = mine.attention(at.layer, at.head, at.kind)
+    own = stages.weights
     for one in dict.fromkeys([*(row["label"] for row in found), label]):
         spelt = method.spelt(one)
         if one.split(":")[0] in GOLD:
@@ -125,13 +125,13 @@ try:
         elif one not in places:
             st.markdown(f"**{spelt}**: no place to act here.")
         else:
-            act = activity(own, places[one], causal)
+            act = activity(stages, places[one])
             st.markdown(
                 f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
-    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
+    row = activity(stages, places[label]).strongest[0] if label in places else liveliest(mine, own)
     drawn = one_head(mine, at.kind, at.layer, at.head)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
                      glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip

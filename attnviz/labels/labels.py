@@ -89,7 +89,7 @@ def measured(found: Mapping[str, Tally], rules: Mapping[str, np.ndarray]) -> dic
         if name.split(":")[0] not in CRITERIA:
             continue
         used = tally.rows > 0
-        control = rules.get(name, tally.even)[:, None]
+        control = rules[name][:, None] if name in rules else tally.even
         if control_of(name) in found:
             own = found[control_of(name)]
             used &= own.rows > 0
