@@ -1,4 +1,5 @@
-"""Do heads find heads, dependents and antecedents in text that people wrote? One table for each model and file.
+"""Do heads find heads, dependents and antecedents in text that people wrote? A table for each model and file, and one
+of how many labels of high confidence hold.
 
     python -m benchmarks.syntax_and_coreference [MODEL …] [--trees FILE] [--pronouns FILE] [--sample N]
 
@@ -20,7 +21,7 @@ from attnviz.errors import AttnvizError
 from attnviz.labels.baselines import Rule, best_rules, interval, rule_hits, score
 from attnviz.labels.corpora import Corpus, read, spread
 from attnviz.labels.labels import Measured, measured
-from attnviz.labels.material import frame_of, pronoun_probes, tree_probes
+from attnviz.labels.material import coreference_probes, frame_of, tree_probes
 from attnviz.labels.scores import Tally, tallies
 from attnviz.labels.study import Study, study
 from attnviz.labels.targets import Probe
@@ -89,7 +90,7 @@ def evaluate(model: LoadedModel, done: Study, corpus: Corpus, sample: int | None
     frame = frame_of(model.tokenizer, causal, model.limit)
     halves = [
         tree_probes(model.tokenizer, frame, [text for text in half if text.dependencies])
-        + pronoun_probes(model.tokenizer, frame, [text for text in half if text.references])
+        + coreference_probes(model.tokenizer, frame, [text for text in half if text.references])
         for half in (texts[1::2], texts[::2])
     ]
     rules = best_rules(halves[0])
@@ -117,7 +118,7 @@ def evaluate(model: LoadedModel, done: Study, corpus: Corpus, sample: int | None
         for given in found
         if given["confidence"] == "high" and given["label"].split(":")[0] in asked & set(KINDS)
     ]
-    return Evaluation(model.name, corpus.name, rows, held)
+    return Evaluation(Path(model.name).name, corpus.name, rows, held)
 
 
 def _measured(model: LoadedModel, probes: Sequence[Probe], rules: dict[str, Rule]) -> dict[str, Measured]:
@@ -163,12 +164,36 @@ def table(found: Evaluation) -> str:
 
 def summary(found: Evaluation) -> str:
     """How many labels of high confidence are above the rule."""
-    asked = [one for one in found.held if one.answer is not None]
-    holding = sum(one.holds for one in asked)
-    sure = sum(one.answer is not None and one.answer.gain_bounds[0] > 0 for one in asked)
+    given, asked, holding, sure = _counts(found.held)
     return (
-        f"Labels given with high confidence on generated sentences: {len(found.held)}; {len(asked)} are asked often "
+        f"Labels given with high confidence on generated sentences: {given}; {asked} are asked often "
         f"enough here, {holding} of them are above the rule, {sure} with an interval above 0."
+    )
+
+
+def totals(found: Sequence[Evaluation]) -> str:
+    """Markdown: how many labels of high confidence hold, model by model and file by file, and in all by file."""
+    lines = [
+        "| model | file | given with high confidence | asked often enough | above the rule | interval above 0 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    corpora = dict.fromkeys(one.corpus for one in found)
+    rows = [(one.model, one.corpus, one.held) for one in found]
+    rows += [("all", name, [held for one in found if one.corpus == name for held in one.held]) for name in corpora]
+    for model, corpus, held in rows:
+        lines.append(f"| {model} | {corpus} | {' | '.join(map(str, _counts(held)))} |")
+    return "\n".join(lines)
+
+
+def _counts(held: Sequence[Held]) -> tuple[int, int, int, int]:
+    """How many labels were given, how many of these are asked often enough, how many of these are above the rule, and
+    how many with an interval above 0."""
+    asked = [one.answer for one in held if one.answer is not None]
+    return (
+        len(held),
+        len(asked),
+        sum(answer.gain > 0 for answer in asked),
+        sum(answer.gain_bounds[0] > 0 for answer in asked),
     )
 
 
@@ -198,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not files:
         return 2
     corpora = [read(path) for path in files]
+    evaluations = []
     for name in chosen.models:
         try:
             model = load_model(name)
@@ -208,7 +234,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         for corpus in corpora:
             print(f"reading {corpus.name} with {model.name} …", file=sys.stderr, flush=True)
-            print(table(evaluate(model, done, corpus, chosen.sample)), end="\n\n", flush=True)
+            evaluations.append(evaluate(model, done, corpus, chosen.sample))
+            print(table(evaluations[-1]), end="\n\n", flush=True)
+    if len(evaluations) > 1:
+        print(totals(evaluations))
     return 0
 
 

@@ -27,14 +27,14 @@ def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNTOLD, UNTOLD))
     st.switch_page("pages/heads.py")
 
 
-def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
+def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, int]], title: str) -> None:
     """The head's weights on a text in the view that was chosen; `cell` until another one is clicked."""
     found = one_head(trace, at.kind, at.layer, at.head)
     if max(current().query, current().key) < min(found.weights.shape):
         cell = current().query, current().key
     glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
     views.switch()
-    views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue)
+    views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets)
 
 
 view()
@@ -91,16 +91,17 @@ try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
     target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
-    cell = (UNTOLD, UNTOLD)
+    cell, targets = (0, 0), set[tuple[int, int]]()
     if target is not None:
         done = activity(trace.attention(at.layer, at.head, at.kind), target)
-        cell = done.strongest
+        cell, targets = done.strongest, set(zip(target.queries.tolist(), target.keys.tolist()))
+        outlined = " A line goes round the targets." if len(targets) > 1 and current().shown_as == "heatmap" else ""
         st.markdown(
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
-            f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f})."
+            f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f}).{outlined}"
         )
     certificate_line = st.empty()
-    show(trace, at, cell if target is not None else (0, 0), f"{at} on a probe")
+    show(trace, at, cell, targets, f"{at} on a probe")
     badge(certificate_line, cache.certificate_of(trace), at)
     if typed(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")

@@ -85,7 +85,7 @@ else:
 st.markdown(
     "Some patterns come back in model after model: a token looks at the one before (*positional*), at an earlier place "
     "where the same token stood (*duplicate*), at what followed it there (*induction*), along a grammatical relation "
-    "(*syntactic*), or from a pronoun to its noun (*coreference*)."
+    "(*syntactic*), or from a pronoun, or another word for the same, to its noun (*coreference*)."
 )
 st.page_link("pages/head_is_born.py", label="Watch an induction head appear in training", icon=":material/egg:")
 end_lesson("patterns")

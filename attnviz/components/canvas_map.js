@@ -45,6 +45,7 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     pen.imageSmoothingEnabled = false;
     pen.drawImage(picture, 0, 0, picture.width * pooled * cell, picture.height * pooled * cell);
     if (cell >= 8) drawGaps(cell);
+    drawLines(cell);
     if (chosen) frame(chosen, theme.alarm, cell);
     if (session.cursor) frame(session.cursor, theme.accent, cell);
     pen.restore();
@@ -82,6 +83,16 @@ export default function ({data: bytes, parentElement, setTriggerValue}) {
     pen.fillStyle = theme.page;
     for (let i = 1; i < queries.length; i++) pen.fillRect(0, i * cell - 0.5, keys.length * cell, 1);
     for (let j = 1; j < keys.length; j++) pen.fillRect(j * cell - 0.5, 0, 1, queries.length * cell);
+  }
+
+  function drawLines(cell) {
+    Object.assign(pen, {strokeStyle: theme.accent, lineWidth: cell < 10 ? 0.75 : 1.5});
+    pen.beginPath();
+    for (const [[top, left], [bottom, right]] of data.lines) {
+      pen.moveTo(left * cell, top * cell);
+      pen.lineTo(right * cell, bottom * cell);
+    }
+    pen.stroke();
   }
 
   function frame([i, j], colour, cell) {

@@ -126,14 +126,16 @@ def canvas_map(
     theme: str,
     scale: str = "linear",
     chosen: tuple[int, int] | None = None,
+    lines: Sequence[tuple[tuple[int, int], tuple[int, int]]] = (),
     on_choose: Callable[[int, int], None] | None = None,
 ) -> tuple[int, int] | None:
     """The weights [queries, keys] as a heatmap of any size that zooms and pans; rows attend, columns are attended to.
 
     `scale`: ink by weight, by its logarithm from 0.0001 up, or by its share of the row's largest. A cell is chosen as
-    (query, key).
+    (query, key). `lines` are drawn on it, each between two corners of cells (row, column).
     """
-    return _mounted(_CANVAS_MAP, key, _packed(weights, queries, keys, theme, scale=scale, chosen=chosen), on_choose)
+    data = _packed(weights, queries, keys, theme, scale=scale, chosen=chosen, lines=lines)
+    return _mounted(_CANVAS_MAP, key, data, on_choose)
 
 
 def _packed(weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], theme: str, **settings: Any) -> bytes:

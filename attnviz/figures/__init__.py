@@ -11,6 +11,7 @@ from attnviz.figures.heads import (
     grid_of_heads,
     heatmap,
     measured_heads,
+    outline,
     thumbnails,
     weight_map,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "measured_times",
     "memory_wall",
     "operations_over_length",
+    "outline",
     "over_direction",
     "over_temperature",
     "over_width",

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -41,6 +41,7 @@ def weight_map(
     top: float = 1.0,
     says: str = "weight",
     cell: tuple[int, int] | None = None,
+    marked: Collection[tuple[int, int]] = (),
     side: int = 400,
     theme: str = "light",
 ) -> go.Figure:
@@ -50,7 +51,8 @@ def weight_map(
     `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
     differences, "signed", orange from -`top` to blue at `top`.
     With a `cell` (row, column) that cell is framed, and, up to CLICKABLE cells a side, every cell carries a marker
-    whose customdata is [row, column, weight], so that a click can be told apart.
+    whose customdata is [row, column, weight], so that a click can be told apart. A thin line goes round the `marked`
+    cells (row, column).
     """
     left = 14 + 7 * max(len(shortened(token)) for token in queries)
     above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
@@ -71,6 +73,13 @@ def weight_map(
             **exact,
         )
     )  # fmt: skip
+    if marked:
+        lines = outline(marked)
+        figure.add_scatter(
+            x=[x - 0.5 for (_, start), (_, end) in lines for x in (start, end, math.nan)],
+            y=[y - 0.5 for (start, _), (end, _) in lines for y in (start, end, math.nan)],
+            mode="lines", line={"color": THEMES[theme].accent, "width": 1.5}, hoverinfo="skip",
+        )  # fmt: skip
     if cell is not None:
         figure.add_shape(type="rect", x0=cell[1] - 0.5, x1=cell[1] + 0.5, y0=cell[0] - 0.5, y1=cell[0] + 0.5,
                          line={"color": THEMES[theme].alarm, "width": 2})  # fmt: skip
@@ -94,6 +103,16 @@ def weight_map(
     }  # fmt: skip
     margin = {"l": left, "r": 30, "t": above, "b": 8}
     return styled(figure, theme, height=side + above + 8, margin=margin, title=html.escape(title))
+
+
+def outline(cells: Collection[tuple[int, int]]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The lines round cells (row, column), from corner to corner: cell (i, j) has corners (i, j) to (i + 1, j + 1).
+    Between two of the cells there is none."""
+    lines: set[tuple[tuple[int, int], tuple[int, int]]] = set()
+    for i, j in cells:
+        top, bottom = ((i, j), (i, j + 1)), ((i + 1, j), (i + 1, j + 1))
+        lines ^= {top, bottom, ((i, j), (i + 1, j)), ((i, j + 1), (i + 1, j + 1))}
+    return sorted(lines)
 
 
 def fitting(weights: np.ndarray, scale: str = "linear", top: float = 1.0) -> tuple[str, float]:

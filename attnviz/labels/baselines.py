@@ -79,7 +79,7 @@ def halves(tally: Tally, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
 
 def rules(label: str) -> tuple[Rule, ...]:
     """What a choice of this label is compared with: places that need no attention to be pointed at."""
-    return (FIRST, NEAREST) if label == "coreference" else (FIRST, *OFFSETS)
+    return (FIRST, NEAREST) if label.startswith("coreference") else (FIRST, *OFFSETS)
 
 
 def follow(rule: Rule, picks: Picks) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Files with gold answers: dependencies from CoNLL-U, pronouns from GAP and from LitBank's CoNLL-2012 coreference.
+"""Files with gold answers: dependencies from CoNLL-U, pronouns from GAP, and coreference as in CoNLL-2012 and LitBank.
 
 A file is text to be read and no more. What it is, its first lines tell; a file that is none of these is plain text.
 """
@@ -23,6 +23,15 @@ PLAIN, CONLLU, GAP, COREFERENCE = "plain text", "CoNLL-U", "GAP", "CoNLL corefer
 COLUMNS = 10  # of CoNLL-U
 GAP_COLUMNS = ("Text", "Pronoun", "Pronoun-offset", "A", "A-offset", "A-coref", "B", "B-offset", "B-coref")
 THIRD_PERSON = frozenset(word for cases in PRONOUNS.values() for word in cases.values()) | {"hers", "theirs"}
+OTHER_PRONOUNS = frozenset(
+    """i me my mine myself we us our ours ourselves you your yours yourself yourselves thou thee thy thine ye who whom
+    whose which that this these those one oneself each other another all both some any none here there""".split()
+)
+# After its head, a noun phrase goes on with one of these, if it does.
+AFTER_HEAD = frozenset(
+    """of with without in into within on upon at from to for by near under over about above behind before between like
+    as than who whom whose which that where when""".split()
+)
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+(?=[\"'“‘(\[]*[A-Z])")
 MENTION_EDGE = re.compile(r"(\()?(\d+)(\))?")
 
@@ -31,11 +40,13 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Reference:
-    """A pronoun and the words of earlier mentions: `right` of what it stands for, `others` of other things."""
+    """A word that mentions something again, and the words of earlier mentions: `right` of the same, `others` of other
+    things. The word is a pronoun, or where `nominal` a noun or name that no right one shares."""
 
-    pronoun: int
+    asking: int
     right: tuple[int, ...]
     others: tuple[int, ...]
+    nominal: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,8 @@ class Corpus:
             "format": self.form,
             "texts": len(self.texts),
             "arcs": sum(len(text.dependencies) for text in self.texts),
-            "pronouns": sum(len(text.references) for text in self.texts),
+            "pronouns": sum(not one.nominal for text in self.texts for one in text.references),
+            "mentions": sum(one.nominal for text in self.texts for one in text.references),
         }
 
 
@@ -302,7 +314,8 @@ Mention = tuple[int, int, str]  # first word, last word, cluster
 
 
 def _coreference(lines: Sequence[str]) -> Iterator[GoldText]:
-    """Passages of whole sentences; each pronoun of the third person is asked about all mentions before it.
+    """Passages of whole sentences; pronouns of the third person, and nouns and names that mention something again in
+    another word, are asked about all mentions before them.
 
     The format of CoNLL-2012's shared task: the word in column 4, mentions in the last, `(5` to `5)` or `(5)`, several
     with `|` between them. The words are joined by spaces, but for punctuation.
@@ -370,14 +383,30 @@ def _passage(rows: Sequence[Row], mentions: Sequence[Mention]) -> GoldText:
 
 def _references(words: Sequence[str], mentions: Sequence[Mention]) -> Iterator[Reference]:
     """A word belongs to the smallest mention around it, so that no word is right and wrong at once: in "Alice's
-    sister" the word "Alice" is Alice's. Pronouns without an earlier mention, or with no other thing, are not asked."""
+    sister" the word "Alice" is Alice's. What has no earlier mention, or where nothing else is mentioned, is not asked.
+    """
     owner: dict[int, Mention] = {}
     for mention in sorted(mentions, key=lambda one: one[0] - one[1]):  # the largest first
         owner |= dict.fromkeys(range(mention[0], mention[1] + 1), mention)
-    for place, (first, last, name) in sorted(owner.items()):
-        if first == last and words[place] in THIRD_PERSON:
-            before = {word: mention[2] for word, mention in owner.items() if mention[1] < place}
-            right = tuple(sorted(word for word, other in before.items() if other == name))
-            others = tuple(sorted(word for word, other in before.items() if other != name))
-            if right and others:
-                yield Reference(place, right, others)
+    for mention in sorted(set(owner.values())):
+        first, last, name = mention
+        before = {word: other for word, (_, end, other) in owner.items() if end < first}
+        right = tuple(sorted(word for word, other in before.items() if other == name))
+        others = tuple(sorted(word for word, other in before.items() if other != name))
+        place = _head([place for place in range(first, last + 1) if owner[place] == mention], words)
+        if place is None or not right or not others or words[place] in OTHER_PRONOUNS:
+            continue
+        pronoun = words[place] in THIRD_PERSON
+        if first == last if pronoun else words[place] not in {words[word] for word in right}:
+            yield Reference(place, right, others, nominal=not pronoun)
+
+
+def _head(places: Sequence[int], words: Sequence[str]) -> int | None:
+    """The last of a mention's own words, before what may follow a noun or a mark; None for two that are joined. A
+    guess, for want of a parse: in "the girl with the hat" the hat has been taken out, as a mention of its own."""
+    own: list[int] = []
+    for place in places:
+        if own and (words[place] in AFTER_HEAD or not words[place][0].isalnum()):
+            break
+        own += [place] if words[place][0].isalnum() else []
+    return own[-1] if own and not {words[place] for place in own} & {"and", "or"} else None

@@ -14,7 +14,7 @@ from .criteria import CRITERIA, criterion_of
 from .material import control_of
 from .scores import Tally, weight_of
 
-VERSION = 2  # grows when a label's meaning, its probes or its judgement change: what was kept is then made anew
+VERSION = 3  # grows when a label's meaning, its probes or its judgement change: what was kept is then made anew
 SEED = 2026
 Q = 0.05  # the share of false labels that is put up with
 FEWEST_ROWS, FEWEST_UNITS = 100, 20

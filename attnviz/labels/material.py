@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import Any
 
 from attnviz.models.text import TokenizedText, tokenize
-from attnviz.probes import PERIODS, Sentence, dependency_sentences, pronoun_sentences, repeats
+from attnviz.probes import PERIODS, Sentence, dependency_sentences, mention_sentences, pronoun_sentences, repeats
 from attnviz.probes.words import Split
 
 from .corpora import GoldText
@@ -29,8 +29,9 @@ from .targets import (
 )
 
 PASSAGE = 64  # tokens
-N_PASSAGES, N_REPEATS, N_SENTENCES, N_PRONOUNS = 48, 65, 300, 200
+N_PASSAGES, N_REPEATS, N_SENTENCES, N_PRONOUNS, N_MENTIONS = 48, 65, 300, 200, 180
 CHUNKS = (16, 24, 32)  # lengths of text that is said twice
+COREFERENCE, NOMINAL = "coreference", "coreference:nominal"
 Chunks = Sequence[tuple[Sequence[int], Sequence[int]]]
 
 
@@ -94,12 +95,18 @@ def second_family(tokenizer: Any, frame: Frame, seed: int, texts: Sequence[GoldT
 
 
 def gold_probes(tokenizer: Any, frame: Frame, split: Split, seed: int, texts: Sequence[GoldText] = ()) -> list[Probe]:
-    """Sentences with gold arcs, and sentences with a pronoun; each sentence is a unit. `texts` with arcs take the place
-    of the first, those with references of the second."""
+    """Sentences with gold arcs, with a pronoun, and with somebody who is mentioned again; each sentence is a unit, and
+    each kind counts its own from 0. `texts` with arcs take the place of the first, those with references that of what
+    they ask."""
     trees = [text for text in texts if text.dependencies] or dependency_sentences(N_SENTENCES, split=split, seed=seed)
-    stories = [text for text in texts if text.references]
-    pronouns = stories or pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test")
-    return [*tree_probes(tokenizer, frame, trees), *pronoun_probes(tokenizer, frame, pronouns)]
+    stories: list[Sequence[Sentence | GoldText]] = [[text for text in texts if text.references]]
+    answered = {one.nominal for text in texts for one in text.references}
+    if False not in answered:
+        stories.append(pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test"))
+    if True not in answered:
+        stories.append(mention_sentences(N_MENTIONS, split=split, seed=seed))
+    coreference = [probe for kind in stories for probe in coreference_probes(tokenizer, frame, kind)]
+    return [*tree_probes(tokenizer, frame, trees), *coreference]
 
 
 def tree_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
@@ -109,8 +116,8 @@ def tree_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | Gol
     return sentence_probes(tokenizer, frame, sentences, questions)
 
 
-def pronoun_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
-    """Every pronoun of sentences."""
+def coreference_probes(tokenizer: Any, frame: Frame, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
+    """Every word of sentences that mentions something again."""
     return sentence_probes(tokenizer, frame, sentences, [coreference_questions(sentence) for sentence in sentences])
 
 
@@ -280,13 +287,17 @@ def rare_word_questions(sentence: Sentence | GoldText, counts: Counter[str]) -> 
 
 
 def coreference_questions(sentence: Sentence | GoldText) -> list[Question]:
-    """From each pronoun to the words of what it stands for, among those of all mentions before it (Clark et al. 2019,
-    section 4.3)."""
+    """From each pronoun, and from each noun or name that mentions something in another word, to the earlier words for
+    the same, among those of all earlier mentions (Clark et al. 2019, section 4.3)."""
     if isinstance(sentence, GoldText):
-        return [("coreference", one.pronoun, one.right, [*one.right, *one.others]) for one in sentence.references]
-    assert sentence.pronoun is not None and sentence.antecedent is not None
-    mentions = [word for word in (sentence.antecedent, *sentence.distractors) if word < sentence.pronoun]
-    return [("coreference", sentence.pronoun, [sentence.antecedent], mentions)]
+        return [
+            (NOMINAL if one.nominal else COREFERENCE, one.asking, one.right, [*one.right, *one.others])
+            for one in sentence.references
+        ]
+    label, asking = (COREFERENCE, sentence.pronoun) if sentence.again is None else (NOMINAL, sentence.again)
+    assert asking is not None and sentence.antecedent is not None
+    mentions = [word for word in (sentence.antecedent, *sentence.distractors) if word < asking]
+    return [(label, asking, [sentence.antecedent], mentions)]
 
 
 def _texts(split: Split, seed: int) -> list[str]:

@@ -141,11 +141,13 @@ EXPLAINED = {
         "Clark et al. 2019, section 4.2; Voita et al. 2019",
     ),
     "coreference": Explained(
-        "From a pronoun to what it stands for, among the mentions before it.",
-        "share of pronouns whose largest weight, of all earlier mentions, falls on the antecedent",
+        "From a pronoun to what it stands for, among the mentions before it; coreference:nominal, from a noun to what "
+        'it mentions again in another word ("Lily … the girl").',
+        "share of pronouns, or nouns, whose largest weight, of all earlier mentions, falls on the antecedent",
         "Generated sentences with a gold antecedent; again on templates and pairings that were never used before.",
         "The better of nearest and first mention, found on other sentences.",
-        "All of English: the sentences are simple, and the bundled models were trained on their like.",
+        "Whether more is matched than gender and number; the sentences are simple, and the bundled models were trained "
+        "on the like of those with pronouns.",
         "Clark et al. 2019, section 4.3",
     ),
 }
@@ -157,6 +159,8 @@ def spelt(label: str) -> str:
     if kind == "syntactic" and rest:
         relation, _, direction = rest.rpartition(":to_")
         return f"{relation} → {direction}"
+    if kind == "coreference" and rest:
+        return f"{rest} {kind}"
     if kind == "offset" and rest:
         return f"{rest[1:]} tokens {'back' if rest.startswith('-') else 'on'}"
     return kind.replace("_", " ")

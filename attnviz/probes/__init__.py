@@ -1,14 +1,15 @@
-"""Generated sentences and sequences with known answers: pronouns, agreement, dependencies, repeats.
+"""Generated sentences and sequences with known answers: pronouns, mentions, agreement, dependencies, repeats.
 
 Every generator takes a split and a seed and gives the same for the same arguments. Templates, and pairings of a noun
 or name with a verb, belong to one split each. `VERSION` grows when what pronouns or repeats give for their arguments
-changes, on which the bundled models are trained and scored; dependencies count in `labels.VERSION`.
+changes, on which the bundled models are trained and scored; dependencies and mentions count in `labels.VERSION`.
 """
 
 from __future__ import annotations
 
 from .agreement import Agreement, agreement_pairs
 from .dependencies import dependency_sentences
+from .mentions import mention_sentences
 from .pronouns import pronoun_sentences
 from .repeats import PERIODS, Repeat, repeats
 from .templates import TEST_ONLY, template_split
@@ -28,6 +29,7 @@ __all__ = [
     "Sentence",
     "agreement_pairs",
     "dependency_sentences",
+    "mention_sentences",
     "pairing_split",
     "pronoun_sentences",
     "repeats",

@@ -41,8 +41,9 @@ class Sentence:
     """A generated sentence whose structure is known.
 
     `spans[i]` is the half-open range of characters of word `i`; `template` names every choice of structure, joined by
-    `|`. The last four fields are None where the sentence has no pronoun: `pronoun` and `antecedent` are word numbers,
-    `right_pronoun` is the word that stands there and `wrong_pronoun` the other member of the minimal pair.
+    `|`. What nobody asks for is None: `pronoun` and `antecedent` are word numbers, `right_pronoun` is the word that
+    stands there and `wrong_pronoun` the other member of the minimal pair; `again` is the number of a noun that means
+    what `antecedent` named in another word, and `distractors` are all other mentions.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Sentence:
     right_pronoun: str | None = None
     wrong_pronoun: str | None = None
     distractors: tuple[int, ...] = ()
+    again: int | None = None
 
     def with_wrong_pronoun(self) -> str:
         """The text of the pair's other member. Raises ValueError if the sentence has no pronoun."""

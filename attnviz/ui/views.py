@@ -1,6 +1,6 @@
 """Four views of the same weights; a click in any of them chooses the cell whose story is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pandas as pd
 import streamlit as st
@@ -15,23 +15,37 @@ Choose = Callable[[int, int], None]  # row and column of the reading
 
 
 def show(
-    found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose, glue: tuple[list[bool], list[bool]]
+    found: Reading,
+    cell: tuple[int, int] | None,
+    title: str,
+    choose_cell: Choose,
+    glue: tuple[list[bool], list[bool]],
+    targets: Collection[tuple[int, int]] = (),
 ) -> None:
     """The reading as the view says; `cell` is framed, and `choose_cell` is told of a click.
 
-    `glue`: which rows, and which columns, follow the one before without a space.
+    `glue`: which rows, and which columns, follow the one before without a space. `targets`: cells that a heatmap draws
+    a line round, and that a table says yes to.
     """
     if current().shown_as == "strip":
         _strip(found, cell, title, choose_cell, glue)
+    elif current().shown_as == "lines":
+        _lines(found, cell, title, choose_cell)
     else:
-        draw = {"heatmap": _heatmap, "lines": _lines, "table": _table}[current().shown_as]
-        draw(found, cell, title, choose_cell)
+        draw = {"heatmap": _heatmap, "table": _table}[current().shown_as]
+        draw(found, cell, title, choose_cell, targets)
     for note in found.notes:
         st.caption(note)
 
 
 def heatmap(
-    found: Reading, cell: tuple[int, int] | None, title: str, key: str, on_select=None, says: str = "weight"
+    found: Reading,
+    cell: tuple[int, int] | None,
+    title: str,
+    key: str,
+    on_select=None,
+    says: str = "weight",
+    targets: Collection[tuple[int, int]] = (),
 ) -> None:
     """The reading as Plotly draws it; `says` is what its numbers are, and those below zero get a scale of two sides."""
     interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
@@ -39,7 +53,7 @@ def heatmap(
     st.plotly_chart(
         figures.weight_map(
             found.weights, found.queries, found.keys, title=title, scale=scale, top=top, says=says, cell=cell,
-            theme=theme(),
+            marked=targets, theme=theme(),
         ),
         key=key,
         theme=None,
@@ -50,11 +64,18 @@ def heatmap(
     )  # fmt: skip
 
 
-def _heatmap(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+def _heatmap(
+    found: Reading,
+    cell: tuple[int, int] | None,
+    title: str,
+    choose_cell: Choose,
+    targets: Collection[tuple[int, int]],
+) -> None:
     if max(found.weights.shape) > figures.CLICKABLE:
         st.markdown(f"**{title}**")
         components.canvas_map(found.weights, found.queries, found.keys, key="canvas", theme=theme(),
-                              scale=current().scale, chosen=cell, on_choose=choose_cell)  # fmt: skip
+                              scale=current().scale, chosen=cell, lines=figures.outline(targets),
+                              on_choose=choose_cell)  # fmt: skip
         return
 
     def clicked() -> None:
@@ -62,7 +83,7 @@ def _heatmap(found: Reading, cell: tuple[int, int] | None, title: str, choose_ce
         if points:
             choose_cell(*(int(place) for place in points[0]["customdata"][:2]))
 
-    heatmap(found, cell or (0, 0), title, "heatmap", clicked)
+    heatmap(found, cell or (0, 0), title, "heatmap", clicked, targets=targets)
 
 
 def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
@@ -97,7 +118,13 @@ def _strip(
     )  # fmt: skip
 
 
-def _table(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+def _table(
+    found: Reading,
+    cell: tuple[int, int] | None,
+    title: str,
+    choose_cell: Choose,
+    targets: Collection[tuple[int, int]],
+) -> None:
     cells = strongest(found)
     st.markdown(f"**{title}**: its {len(cells)} strongest pairs")
 
@@ -106,8 +133,11 @@ def _table(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell
         if rows:
             choose_cell(*cells[rows[0]][3:])
 
+    pairs = pd.DataFrame([(a, b, weight) for a, b, weight, *_ in cells], columns=["from", "to", "weight"])
+    if targets:
+        pairs["target"] = [(row, column) in targets for *_, row, column in cells]
     st.dataframe(
-        pd.DataFrame([(a, b, weight) for a, b, weight, *_ in cells], columns=["from", "to", "weight"]),
+        pairs,
         hide_index=True,
         height=420,
         key="pairs",

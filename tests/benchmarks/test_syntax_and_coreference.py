@@ -23,7 +23,8 @@ def test_an_encoder_finds_antecedents_in_gold_passages(data, minilm):
     found = evaluate(minilm, study(minilm), read(data / "text" / "gap-development.tsv"), sample=600)
     (row,) = found.rows
     assert row.label == "coreference" and row.by_half.gain_bounds[0] > 0
-    assert found.held and sum(one.holds for one in found.held) >= 0.8 * len(found.held), table(found)
+    asked = [one for one in found.held if one.answer is not None]  # nouns are not: GAP has pronouns only
+    assert asked and sum(one.holds for one in asked) >= 0.8 * len(asked), table(found)
 
 
 def test_absent_data_is_said_and_nothing_is_printed(tmp_path, capsys):

@@ -57,7 +57,16 @@ def script():
         lines(half, tokens, tokens, key="lines", theme="light", threshold=0.1, top_k=3, chosen=("key", 1)),
         strip(half, tokens, tokens, key="strip", theme="dark", side="key", glue=[False, True], chosen=("key", 1)),
         strip(half[:1], ["a"], ["b", "c"], key="cross", theme="dark", key_glue=(False, True)),
-        canvas_map(half * np.nan, tokens, tokens, key="map", theme="light", scale="log", chosen=(np.int64(1), 0)),
+        canvas_map(
+            half * np.nan,
+            tokens,
+            tokens,
+            key="map",
+            theme="light",
+            scale="log",
+            chosen=(np.int64(1), 0),
+            lines=[((0, 0), (0, 1))],
+        ),
     ]
     assert chosen == [None] * 4
 

@@ -34,6 +34,16 @@ def test_heatmap_holds_exactly_the_weights_of_the_head():
     assert (heatmap.zmin, heatmap.zmax) == (0, 1)
 
 
+def test_a_line_goes_round_the_marked_cells_and_not_between_them():
+    """Else a reader cannot tell where a head's targets are; by hand: two cells side by side, and one apart."""
+    marked = {(0, 0), (0, 1), (2, 2)}
+    lines = figures.outline(marked)
+    assert len(lines) == 6 + 4 and ((0, 1), (1, 1)) not in lines and ((0, 2), (1, 2)) in lines
+    figure = figures.weight_map(np.eye(3), list("abc"), list("abc"), title="t", marked=marked)
+    drawn = figure.data[-1]
+    assert len(drawn.x) == 3 * len(lines) and (np.nanmin(drawn.x), np.nanmax(drawn.y)) == (-0.5, 2.5)
+
+
 def test_both_the_keep_their_own_row_and_column():
     figure = figures.heatmap(make_trace(["the", "cat", "sat", "on", "the", "mat"]), 0, 0)
     for axis in (figure.layout.xaxis, figure.layout.yaxis):

@@ -97,6 +97,37 @@ def of_class(asking: range, answering: range, step: int) -> Matrices:
     return q, k
 
 
+WOMEN, MEN, OF_WOMEN, OF_MEN, ACTS = range(2, 10), range(10, 18), range(18, 26), range(26, 34), range(34, 46)
+
+
+def coreferent() -> Matrices:
+    """From what a woman is called to women's names, from what a man is called to men's; all else rests."""
+    q, k = empty()
+    for slot, (asking, answering) in enumerate(((OF_WOMEN, WOMEN), (OF_MEN, MEN))):
+        q[TOKEN + asking.start : TOKEN + asking.stop, slot] = G
+        k[TOKEN + answering.start : TOKEN + answering.stop, slot] = 1
+    return resting((q, k), 2, G_REST)
+
+
+def stories(n: int, seed: int) -> tuple[str, list[bool]]:
+    """Coreference in the shared task's columns, `n` documents, and of each whether the nearest name is the right one: a
+    woman's and a man's name in either order, and then another word for one of them."""
+    rng = np.random.default_rng(seed)
+    lines, nearest = [], []
+    for number in range(n):
+        people = [(WOMEN, OF_WOMEN), (MEN, OF_MEN)]
+        meant, last = int(rng.integers(2)), bool(rng.integers(2))
+        names = [(rng.choice(people[meant][0]), "(0)"), (rng.choice(people[1 - meant][0]), "(1)")]
+        acts = [(rng.choice(ACTS), "-") for _ in range(int(rng.integers(1, 4)))]
+        called = (rng.choice(people[meant][1]), "(0)")
+        words = [names[last], *acts, names[1 - last], (STOP, "-"), called, (STOP, "-")]
+        lines.append(f"#begin document ({number}); part 0")
+        lines += [f"{number}\t0\t{i}\tw{word}\t{said}" for i, (word, said) in enumerate(words)]
+        lines.append("#end document")
+        nearest.append(last)
+    return "\n".join(lines), nearest
+
+
 DETERMINERS, ADJECTIVES, NOUNS, VERBS = range(2, 6), range(6, 16), range(16, 34), range(34, 46)
 STOP, UNKNOWN = 46, 47
 SYNTAX_BERT: list[list[tuple[Matrices, set[str]]]] = [

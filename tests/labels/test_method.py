@@ -35,6 +35,8 @@ def test_the_page_finds_its_parts_in_the_document():
         ("syntactic:acl:relcl:to_head", "acl:relcl → head"),
         ("syntactic", "syntactic"),
         ("offset", "offset"),
+        ("coreference", "coreference"),
+        ("coreference:nominal", "nominal coreference"),
     ],
 )
 def test_labels_are_named_as_people_say_them(label, said):

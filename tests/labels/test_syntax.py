@@ -12,7 +12,7 @@ from attnviz.labels.material import frame_of, tree_probes
 from attnviz.labels.scores import tallies, weight_of
 from attnviz.labels.study import Study, study
 from attnviz.models.loading import LoadedModel
-from benchmarks.syntax_and_coreference import evaluate, summary, table
+from benchmarks.syntax_and_coreference import evaluate, summary, table, totals
 
 from .planted import (
     SLOPE,
@@ -127,3 +127,4 @@ def test_the_evaluation_says_which_labels_hold(planted, families):
     assert [(one.label, one.holds) for one in evaluation.held] == [(label, True)]
     assert "1 of them are above the rule, 1 with an interval above 0" in summary(evaluation)
     assert f"| {label} | {row.n} |" in table(evaluation)
+    assert totals([evaluation, evaluation]).splitlines()[-1] == "| all | trees.conllu | 2 | 2 | 2 | 2 |"

@@ -122,6 +122,16 @@ def test_a_probe_is_shown_in_every_view(shown_as):
     open_labels("head_card.py", layer="1", head="1", shown_as=shown_as)
 
 
+def test_the_probes_targets_are_marked():
+    """A score is a share of the weight on its targets: a reader has to see which cells these are."""
+    app = open_labels("head_card.py", layer="1", head="1", scores_of="induction", shown_as="table")
+    pairs = app.dataframe[0].value
+    rest = pairs[~pairs["target"] & (pairs["to"] != "<|start|>")]
+    assert pairs["target"].sum() > 10 and len(rest) < 10, "an induction head's strong pairs are targets, or rest"
+    app = open_labels("head_card.py", layer="1", head="1", scores_of="induction")
+    assert "A line goes round the targets" in written(app)
+
+
 def test_a_card_says_what_the_head_does_in_the_readers_own_sentence():
     app = open_labels("head_card.py", layer="1", head="1", text="A fox saw the hen.")
     assert "**induction**: no place to act here" in written(app)

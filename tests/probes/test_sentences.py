@@ -6,8 +6,16 @@ import random
 import numpy as np
 import pytest
 
-from attnviz.probes import PRONOUNS, dependency_sentences, pairing_split, pronoun_sentences, template_split
+from attnviz.probes import (
+    PRONOUNS,
+    dependency_sentences,
+    mention_sentences,
+    pairing_split,
+    pronoun_sentences,
+    template_split,
+)
 from attnviz.probes import words as lexicon
+from attnviz.probes.mentions import AGAIN, AGAIN_REWORDED
 from attnviz.probes.phrases import Draw
 from attnviz.probes.rewording import OTHER_WORDS
 from attnviz.probes.trees import Node, read_out
@@ -20,7 +28,7 @@ for name in ("ANY_INTRANSITIVE", "PERSON_INTRANSITIVE", "ANY_TRANSITIVE", "PERSO
     for verb in getattr(lexicon, name):
         for form in (verb.base, verb.past):
             VERBS.setdefault(form, []).append(verb)
-GENERATORS = (pronoun_sentences, dependency_sentences)
+GENERATORS = (pronoun_sentences, dependency_sentences, mention_sentences)
 
 
 @pytest.fixture(scope="module", params=[(make, split) for make in GENERATORS for split in ("train", "test")])
@@ -101,21 +109,70 @@ def test_neither_the_nearest_nor_the_first_noun_tells_the_pronoun():
     assert nearest < 0.6 and first < 0.6
 
 
+GENDER = {noun.word: kind for kind in ("she", "he") for group in lexicon.GROUPS[kind] for noun in group}
+GENDER |= {new: kind for word, kind in GENDER.items() for new in OTHER_WORDS[word]}
+GENDER |= {word: kind for kind, words in AGAIN_REWORDED.items() for word in words}
+NAMES = {noun.word for noun in (*lexicon.WOMEN, *lexicon.MEN)}
+NAMES |= {new for word in NAMES for new in OTHER_WORDS[word]}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_who_is_mentioned_again_is_the_only_one_who_can_be_meant(split):
+    """And in another word: a head that looks for its own token finds nothing."""
+    called = {noun.word for nouns in AGAIN.values() for noun in nouns} if split == "train" else {
+        word for words in AGAIN_REWORDED.values() for word in words
+    }  # fmt: skip
+    for sentence in mention_sentences(500, split=split, seed=7):
+        antecedent, again = sentence.words[sentence.antecedent], sentence.words[sentence.again]
+        words = [word.lower() for word in sentence.words[: sentence.again]]
+        assert sentence.antecedent < sentence.again and again in called and again not in words
+        genders = [GENDER.get(sentence.words[word]) for word in sentence.distractors if word < sentence.again]
+        assert GENDER[antecedent] == GENDER[again] not in genders and len(set(genders) - {None}) == 1
+        assert sentence.words[sentence.antecedent - 1] not in ("every", "another")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_nothing_but_gender_tells_who_is_mentioned_again(split):
+    """Each short way is right about half of the time, or less: no head gets the label ten points above the control for
+    looking at the nearest person, at names, at subjects, or at one gender."""
+    right: dict[str, list[bool]] = {}
+    for sentence in mention_sentences(800, split=split, seed=8):
+        mentions = sorted(word for word in (sentence.antecedent, *sentence.distractors) if word < sentence.again)
+        relation = {arc.dependent: arc.relation for arc in sentence.dependencies}
+        classes = {
+            "mention": mentions,
+            "person": [word for word in mentions if sentence.words[word] in GENDER],
+            "name": [word for word in mentions if sentence.words[word] in NAMES],
+            "subject": [word for word in mentions if relation.get(word) == "nsubj"],
+            "object": [word for word in mentions if relation.get(word) == "obj"],
+            "woman": [word for word in mentions if GENDER.get(sentence.words[word]) == "she"],
+        }
+        for name, words in classes.items():
+            for place in (0, -1):
+                right.setdefault(f"{name} {place}", []).append((words or mentions)[place] == sentence.antecedent)
+        for offset in range(1, 11):
+            right.setdefault(f"-{offset}", []).append(sentence.again - offset == sentence.antecedent)
+    found = {name: float(np.mean(hits)) for name, hits in right.items()}
+    control = max(found["mention 0"], found["mention -1"])
+    assert max(found.values()) < control + 0.1 and 0.4 < control < 0.5, found
+
+
 def test_a_sentence_without_pronoun_has_no_wrong_one():
     with pytest.raises(ValueError, match="no pronoun"):
         dependency_sentences(1, split="train", seed=1)[0].with_wrong_pronoun()
 
 
-def test_dependencies_of_the_test_share_no_content_word_with_the_others():
+@pytest.mark.parametrize("make", [dependency_sentences, mention_sentences])
+def test_texts_of_the_test_share_no_content_word_with_the_others(make):
     """A head that knows the training split's words, and nothing of relations, must not pass for one that does."""
     train, test = (
-        {word.lower() for sentence in dependency_sentences(500, split=split, seed=2) for word in sentence.words}
+        {word.lower() for sentence in make(500, split=split, seed=2) for word in sentence.words}
         for split in ("train", "test")
     )
     function_words = set(
         """the this that these those a an another every some many two three and but of in near behind beside by with
         without opposite was were had did not to could would might must should who whom while when after before as once
-        he she it they we you i him her them us me his its their our your my"""
+        he she it they we you i him her them us me his its their our your my everybody nobody someone everyone"""
         .split()
     )  # fmt: skip
     shared = train & test - function_words - {word.lower() for word in lexicon.TIMES} - {",", "."}
