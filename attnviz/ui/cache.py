@@ -54,6 +54,14 @@ def long_trace_of(name: str, revision: str, text: str, _progress: Any = None, **
     return trace(loaded_model(name, revision), text, progress=_progress, **how)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def written_trace_of(name: str, revision: str, text: str, _progress: Any = None, **how: Any) -> Trace:
+    """The same of a text that a model writes something to; `_progress` as `progress` of `attnviz.trace`."""
+    from attnviz.capture.tracing import trace
+
+    return trace(loaded_model(name, revision), text, progress=_progress, **how)
+
+
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…")
 def pace_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
     """How fast this machine takes a model."""

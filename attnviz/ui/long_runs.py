@@ -1,6 +1,7 @@
 """Long texts: what reading one takes is said first, and reading can be cancelled."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.progress import with_progress
+from attnviz.ui.progress import layers, with_progress
 from attnviz.ui.state import PageEnds
 
 
@@ -20,18 +21,56 @@ def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
 
     Raises AttnvizError for a text that cannot be traced.
     """
+    from attnviz.capture.generation import most_written
+
     effort = _effort(entry, text, how)
+    asked = (entry.name, entry.revision, text), how
+    writing = most_written(cache.loaded_model(entry.name, entry.revision), how["decoder_text"], how["write"])
     if effort is None or not effort.heavy:
         st.session_state.pop("agreed", None)
-        return cache.trace_of(entry.name, entry.revision, text, **how)
-    asked = (entry.name, entry.revision, text), how
+        return _written(asked, writing) if writing else cache.trace_of(*asked[0], **how)
     if st.session_state.get("agreed") != asked:
         _ask(effort, asked)
         raise PageEnds
     n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
     return with_progress(
-        "Reading the text", n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how), _cancel
+        "Reading the text", writing + n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how),
+        _cancel, partial(_parts, writing),
+    )  # fmt: skip
+
+
+def _written(asked: tuple, writing: int) -> Trace:
+    """A text that is read at once, to which a model writes up to so many tokens one by one: that can be cancelled."""
+    (name, revision, text), how = asked
+    if st.session_state.get("cancelled") == asked:
+        _offer_again()
+        raise PageEnds
+    return with_progress(
+        "Writing", writing, lambda step: cache.written_trace_of(name, revision, text, step, **how),
+        partial(st.session_state.update, cancelled=asked), partial(_parts, writing),
+    )  # fmt: skip
+
+
+def _offer_again() -> None:
+    """After Cancel: what was written is let go, until the reader wants it, or reads something else."""
+    from attnviz.effort import give_back
+
+    give_back()
+    st.info(
+        "Writing was cancelled. Let it write fewer tokens, or, beside an encoder, give the decoder's text: both are "
+        "under “More to read”.",
+        icon=":material/cancel:",
     )
+    st.button(
+        "Write it", type="primary", icon=":material/play_arrow:", on_click=st.session_state.pop, args=("cancelled",)
+    )
+
+
+def _parts(writing: int, done: int, total: int) -> str:
+    """What is at work, with so many tokens to be written before the layers of the whole text."""
+    if done < writing:
+        return f"token {done + 1} of at most {writing}"
+    return layers(done - writing, total - writing) if total > writing else "reading it whole"
 
 
 def read_whole(entry: ModelEntry, text: str, most: int) -> Trace:
