@@ -23,12 +23,14 @@ from attnviz.capture.predictions import keeps_last_logits
 from attnviz.capture.tracing import batch_of_one
 from attnviz.core.attention import attention, causal_mask
 from attnviz.models.loading import LoadedModel
-from attnviz.traces import BLOCK_BYTES, LayerAttention
+from attnviz.relating import apart_in
+from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
 from attnviz.validation.certificate import ALL_ROWS_UP_TO
 
 SAMPLE = 64  # tokens of the short text; a text that is no longer is not estimated
 SLOW, LARGE = 2.0, 500 * 10**6  # seconds and bytes from which a reader is asked first
 RUNNING = 0.15  # seconds that each thing is timed for
+ROWS = 16  # of a text that comparing heads is timed on
 BLOCK = (64, 2048)  # queries and keys whose scores are timed
 TIMES = 1.5  # seconds are said this much longer, and bytes this much larger, than they are counted
 BYTES = 1.2
@@ -134,6 +136,15 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
         checking_bytes=checking_bytes,
         free=free_bytes(),
     )
+
+
+def comparing_seconds(trace: Trace, head: Head) -> float:
+    """Upper bound of `relating.apart` over a text: a few rows of its first layer, timed and scaled up."""
+    layers = trace.of_kind(head.kind)
+    rows = np.arange(min(ROWS, layers[0].n_queries))
+    seconds = _seconds(lambda: apart_in(layers[0].attention(rows=rows), layers[head.layer].attention(head.head, rows)))
+    n_heads = sum(layer.n_heads for layer in layers)
+    return TIMES * seconds / (len(rows) * layers[0].n_heads) * layers[0].n_queries * n_heads
 
 
 def bytes_of(shape: Shape, n: int, n_decoder: int = LONGEST) -> tuple[int, int]:

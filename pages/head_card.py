@@ -1,5 +1,7 @@
 """A head's card: its labels with their evidence, where they show, in the reader's sentence too, and what others say."""
 
+from contextlib import suppress
+
 import pandas as pd
 import streamlit as st
 
@@ -13,10 +15,11 @@ from attnviz.traces import Head, Trace
 from attnviz.ui import cache, labels, pickers, views
 from attnviz.ui.certificates import badge
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current, on_screen, view
+from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen, view
 from attnviz.ui.theme import theme
 
 UNTOLD = 99_999  # a query and a key that nobody chose
+MOST = 512  # tokens of the reader's sentence, which is shown whole
 GOLD = ("syntactic", "coreference", "rare_word")
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
@@ -35,6 +38,35 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
     glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
     views.switch()
     views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue)
+
+
+def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
+    """What the head does in the reader's own sentence, for the labels given to it and the one that is looked at."""
+    causal = at.kind == "decoder"
+    st.subheader("In your sentence")
+    mine = pickers.current_trace(MOST)
+    st.caption(plain(mine.text))
+    places = targets_in(mine)
+    own = mine.weights(at.layer, at.head, at.kind)
+    for one in dict.fromkeys([*given, label]):
+        spelt = method.spelt(one)
+        if one.split(":")[0] in GOLD:
+            st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
+        elif one not in places:
+            st.markdown(f"**{spelt}**: no place to act here.")
+        else:
+            act = activity(own, places[one], causal)
+            st.markdown(
+                f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
+                f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
+                f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
+            )
+    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
+    drawn = one_head(mine, at.kind, at.layer, at.head)
+    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
+                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
+    if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
+        open_in_heads(mine.text, at)
 
 
 view()
@@ -112,30 +144,8 @@ try:
         if st.button("Open a text that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
-    st.subheader("In your sentence")
-    mine = pickers.current_trace()
-    st.caption(plain(mine.text))
-    places = targets_in(mine)
-    own = mine.weights(at.layer, at.head, at.kind)
-    for one in dict.fromkeys([*(row["label"] for row in found), label]):
-        spelt = method.spelt(one)
-        if one.split(":")[0] in GOLD:
-            st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
-        elif one not in places:
-            st.markdown(f"**{spelt}**: no place to act here.")
-        else:
-            act = activity(own, places[one], causal)
-            st.markdown(
-                f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
-                f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
-                f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
-            )
-    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
-    drawn = one_head(mine, at.kind, at.layer, at.head)
-    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
-                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
-    if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
-        open_in_heads(mine.text, at)
+    with suppress(PageEnds):  # the sentence is not read, and the page goes on
+        in_your_sentence(at, label, [row["label"] for row in found])
 except AttnvizError as error:
     show_error(error)
 

@@ -8,10 +8,10 @@ import streamlit as st
 from attnviz import figures
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, ranked
-from attnviz.ui import cache, explore, pickers, pictures
+from attnviz.ui import cache, explore, long_runs, pickers, pictures
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, open_clicked, view
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
 from attnviz.ui.theme import theme
 
 NEAREST, FARTHEST, DRAWN = 6, 2, 4
@@ -20,6 +20,8 @@ chosen = view()
 trace = pickers.current_trace()
 at = explore.place_in(trace)
 this = at.chosen
+on_screen("layer", "head", "across", "up")
+by_heads = long_runs.apart(trace, this)
 names = {name: MEASURES[name] for name in explore.measures_of(at)} | {"apart": f"divergence from {this}, bits"}
 axes = [axis if axis in names else "first" for axis in (chosen.across, chosen.up)]
 
@@ -32,7 +34,6 @@ with left:
         chosen_by(st.selectbox, "up", "Up", axes[1], options=names, format_func=names.get)
     if "weight" in axes:
         explore.pick_cell(at)
-    by_heads = cache.apart_of(trace, this)
     measured = [
         by_heads if axis == "apart"
         else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
@@ -60,7 +61,7 @@ with left:
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
     drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
-    maps = cache.thumbnails_of(trace, at.kind, Aids()).weights
+    maps = cache.thumbnails_of(trace, at.kind, Aids(), long_runs.cancel()).weights
     st.plotly_chart(
         figures.maps_in_a_row(
             drawn, maps[[at.heads.index(place) for place in drawn]],

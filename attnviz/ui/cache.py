@@ -14,7 +14,7 @@ from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.reading import Reading, measure_heads, overview
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
-from attnviz.ui.progress import with_progress
+from attnviz.ui.progress import layers, with_progress
 from attnviz.validation.sentences import SENTENCES
 
 
@@ -118,13 +118,28 @@ def sentences_read(name: str, revision: str) -> tuple[Trace, ...]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def apart_of(trace: Trace, head: Head) -> np.ndarray:
-    """Every head's divergence from one [layers, heads], over a text and the built-in sentences."""
-    texts = (trace, *sentences_read(trace.model, trace.revision))
-    bar = st.progress(0.0, "Comparing every head…")
-    found = apart(texts, head, lambda done, total: bar.progress(done / total, "Comparing every head…"))
-    bar.empty()
-    return found
+def _apart_of(trace: Trace, head: Head, _others: tuple[Trace, ...], _progress: Any) -> np.ndarray:
+    return apart((trace, *_others), head, lambda done, total: _progress(done))
+
+
+def apart_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
+    """Every head's divergence from one [layers, heads], over a text and the built-in sentences; `cancel` as in
+    `ui.progress`."""
+    others = sentences_read(trace.model, trace.revision)
+    n_layers, n_texts = len(trace.of_kind(head.kind)), 1 + len(others)
+    return with_progress(
+        "Comparing every head", n_layers * n_texts, lambda step: _apart_of(trace, head, others, step), cancel,
+        lambda done, total: f"{layers(done % n_layers, n_layers)}, text {min(done // n_layers + 1, n_texts)} of "
+        f"{n_texts}",
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring this machine…", hash_funcs=BY_WHAT_WAS_READ)
+def comparing_seconds_of(trace: Trace, head: Head) -> float:
+    """What `apart_of` takes for a text, at most."""
+    from attnviz.effort import comparing_seconds
+
+    return comparing_seconds(trace, head)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)

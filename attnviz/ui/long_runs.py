@@ -4,12 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.figures.cost import lasting, sized
 from attnviz.models.catalog import ModelEntry
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import layers, with_progress
@@ -87,6 +88,28 @@ def read_whole(entry: ModelEntry, text: str, most: int) -> Trace:
     return cache.trace_of(entry.name, entry.revision, text)
 
 
+def apart(trace: Trace, head: Head) -> np.ndarray:
+    """Every head's divergence from one, as `cache.apart_of`; what takes long only when the reader agrees."""
+    from attnviz.effort import SAMPLE, SLOW
+
+    if len(trace.tokens) <= SAMPLE:
+        return cache.apart_of(trace, head)
+    asked = trace.model, trace.revision, trace.text, head.kind
+    seconds = cache.comparing_seconds_of(trace, Head(head.kind, 0, 0))
+    if seconds <= SLOW:
+        return cache.apart_of(trace, head)
+    if st.session_state.get("agreed_apart") != asked:
+        st.subheader(f"This text has {len(trace.tokens):,} tokens")
+        st.write(f"Every row of every head is compared with that row of {head}, which takes a while on this machine.")
+        st.metric("Comparing every head", f"≤ {lasting(seconds)}")
+        st.button(
+            "Compare them", type="primary", icon=":material/play_arrow:",
+            on_click=partial(st.session_state.update, agreed_apart=asked),
+        )  # fmt: skip
+        raise PageEnds
+    return cache.apart_of(trace, head, partial(st.session_state.pop, "agreed_apart", None))
+
+
 def check(trace: Trace) -> Any:
     """The certificate of a trace. Raises AttnvizError and ValueError as its making does."""
     return with_progress(
@@ -100,16 +123,27 @@ def cancel() -> Callable[[], None] | None:
     return _cancel if "agreed" in st.session_state else None
 
 
+def n_tokens(entry: ModelEntry, text: str, how: dict[str, Any]) -> int:
+    """How many a model reads, those that it is to write among them. Raises AttnvizError for what it cannot read."""
+    return len(_inputs(entry, text, how)["input_ids"]) + how["write"]
+
+
+def _inputs(entry: ModelEntry, text: str, how: dict[str, Any]) -> dict[str, list[int]]:
+    from attnviz.capture.tracing import read_text
+
+    model = cache.loaded_model(entry.name, entry.revision)
+    options = {name: how[name] for name in ("read_special", "add_special")}
+    return read_text(model, text, how["text_pair"], **options).inputs
+
+
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
-    from attnviz.capture.tracing import read_text
     from attnviz.effort import SAMPLE, estimate
 
     model = cache.loaded_model(entry.name, entry.revision)
-    options = {name: how[name] for name in ("read_special", "add_special")}
-    inputs = read_text(model, text, how["text_pair"], **options).inputs
+    inputs = _inputs(entry, text, how)
     n_tokens = len(inputs["input_ids"]) + how["write"]
     if n_tokens <= SAMPLE:
         return None
