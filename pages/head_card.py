@@ -1,25 +1,30 @@
 """A head's card: its labels with their evidence, where they show, in the reader's sentence too, and what others say."""
 
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from attnviz import components
+from attnviz import charts, components
 from attnviz.errors import AttnvizError
 from attnviz.labels import method
 from attnviz.labels.places import activity, liveliest, targets_in, typed
 from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, labels, pickers, views
+from attnviz.ui import cache, labels, pickers, pictures, views
+from attnviz.ui.address import View
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen, view
 from attnviz.ui.theme import theme
 
 UNTOLD = 99_999  # a query and a key that nobody chose
 MOST = 512  # tokens of the reader's sentence, which is shown whole
+SHOWN = ("shown_as", "scale", "top", "threshold", "top_k", "side")  # of the view, on a probe
 GOLD = ("syntactic", "coreference", "rare_word")
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
@@ -38,6 +43,10 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
     glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
     views.switch()
     views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue)
+    alone = replace(View(), **{name: getattr(current(), name) for name in SHOWN})
+    take_away(
+        "probe", name_of(trace.model, title), partial(pictures.of_head, trace, at, found, alone, title, cell, glue)
+    )
 
 
 def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
@@ -65,6 +74,12 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
     drawn = one_head(mine, at.kind, at.layer, at.head)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
                      glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
+    glue = glued(mine, at.kind, drawn.rows, of_keys=False), glued(mine, at.kind, drawn.columns, of_keys=True)
+    title = f"{at} in your sentence"
+    take_away(
+        "mine", name_of(mine.model, title),
+        partial(pictures.of_head, mine, at, drawn, View(shown_as="strip", window=MOST), title, (row, 0), glue),
+    )  # fmt: skip
     if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
         open_in_heads(mine.text, at)
 
@@ -76,7 +91,7 @@ heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(study)
 at = study.heads[number]
-found = labels.telling(study.found[number])
+found = charts.telling(study.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
 heading.markdown(f"a head of **{plain(labels.short(entry))}**")
@@ -85,10 +100,15 @@ labels.badges(found)
 left, right = st.columns(2, gap="large")
 with left:
     labels.show_evidence(study, number, "evidence")
+    taken = {"layer": at.layer, "head": at.head}
+    take_away(
+        "evidence", name_of(entry.name, at, "labels"),
+        partial(pictures.of_study, f"Labels of {at}", charts.head_evidence, entry, study, taken),
+    )  # fmt: skip
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
     measured = list(study.scores)
-    first = found[0]["label"] if found else labels.closest(study, number)[0].label
+    first = found[0]["label"] if found else charts.closest(study, number)[0].label
     label = current().scores_of if current().scores_of in measured else first
     chosen_by(
         st.selectbox, "scores_of", "Label", label, options=measured,

@@ -5,13 +5,13 @@ import json
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.labels.method import spelt
 from attnviz.labels.study import as_table
 from attnviz.traces import Head
 from attnviz.ui import labels
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, current, on_screen, open_clicked, view
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
 from attnviz.ui.theme import theme
 
 NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
@@ -45,6 +45,7 @@ left, right = st.columns(2, gap="large")
 with left:
     labels.filters(study)
     labels.mosaic(study, "label_mosaic", chosen)
+    labels.take_mosaic(entry, study, "labels", chosen)
 with right:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(str(chosen))
@@ -53,12 +54,12 @@ with right:
     labels.show_evidence(study, number, "evidence")
 
 st.subheader("One label, every head")
-kinds = [label for label in study.scores if current().label in ("", label.split(":")[0])] or list(study.scores)
-most = max(kinds, key=lambda label: sum(row["label"] == label for found in study.found for row in found))
-scores_of = current().scores_of if current().scores_of in kinds else most
+scores_of = labels.scores_of(study)
 with st.container(width=420):
-    chosen_by(st.selectbox, "scores_of", "Scores of", scores_of, options=kinds, format_func=spelt)
-cells = {(head.layer, head.head): labels.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
+    chosen_by(
+        st.selectbox, "scores_of", "Scores of", scores_of, options=labels.labels_that_count(study), format_func=spelt
+    )
+cells = {(head.layer, head.head): charts.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
 st.plotly_chart(
     figures.scores_over_heads(

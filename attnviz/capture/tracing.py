@@ -127,6 +127,7 @@ def trace_ids(model: LoadedModel, ids: Sequence[int]) -> Trace:
         seconds=time.perf_counter() - start,
         inputs=read.inputs,
         route=route,
+        from_ids=True,
     )
 
 

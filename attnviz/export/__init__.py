@@ -2,7 +2,19 @@
 
 from attnviz.export import snippet
 from attnviz.export.files import ENDINGS, made
-from attnviz.export.pictures import Drawing, Picture, Provenance, versions
+from attnviz.export.pictures import Drawing, Picture, Plotted, Provenance, versions
 from attnviz.export.traces import FORMATS, as_json, write
 
-__all__ = ["ENDINGS", "FORMATS", "Drawing", "Picture", "Provenance", "as_json", "made", "snippet", "versions", "write"]
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "Drawing",
+    "Picture",
+    "Plotted",
+    "Provenance",
+    "as_json",
+    "made",
+    "snippet",
+    "versions",
+    "write",
+]

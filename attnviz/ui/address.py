@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from attnviz.aids import TOGETHER
 from attnviz.core.exercises import EXERCISES
-from attnviz.labels.criteria import CRITERIA
+from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.reading import MEASURES
 
 VERSION = "1"
@@ -17,7 +17,6 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
-CONFIDENCES = ("low", "medium", "high")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 RELATED = (*MEASURES, "apart")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,

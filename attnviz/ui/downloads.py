@@ -7,14 +7,14 @@ from functools import partial
 import streamlit as st
 
 from attnviz import export
-from attnviz.export import Picture
+from attnviz.export import Picture, Plotted
 from attnviz.ui.theme import theme
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "html": "text/html", "csv": "text/csv",
          "npz": "application/octet-stream", "py": "text/x-python"}  # fmt: skip
 
 
-def take_away(key: str, name: str, picture: Callable[[str], Picture]) -> None:
+def take_away(key: str, name: str, picture: Callable[[str], Picture | Plotted]) -> None:
     """A popover with a button a format; `picture` is asked for, with the reader's theme, when one is pressed.
 
     `key` tells this view from others on the page, and files are called `name`.
