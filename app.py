@@ -8,6 +8,8 @@ from attnviz.ui.lessons import LESSONS
 from attnviz.ui.messages import say_left_out, show_notices
 
 st.set_page_config(page_title="attnviz", page_icon=state.ICON, layout="wide")
+st.logo(state.LOGO, size="large")
+st.html(state.STYLE)
 state.start()
 
 lessons = [
@@ -36,7 +38,7 @@ with st.sidebar:
     if page in (heads, similar, card, born, validation):
         pickers.text()
 if page not in (gallery, kept, own):  # what is chosen there is in no address
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with st.container(horizontal=True, horizontal_alignment="right", key="share"):
         copy_link("copy_link")
 show_notices()
 too_long = st.empty()

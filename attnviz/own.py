@@ -1,7 +1,7 @@
-"""Weights that another program computed, with their tokens: read from NPZ or JSON, checked, opened like a trace.
+"""Weights that another program computed, or that were recorded, with their tokens: checked, and opened like a trace.
 
-The format is in docs/own-tensors.md. Nothing in a file is ever run: object arrays, which need pickle, are refused, and
-the size that a file unpacks to is looked up before any of it is unpacked.
+The format of the files, NPZ or JSON, is in docs/own-tensors.md. Nothing in a file is ever run: object arrays, which
+need pickle, are refused, and the size that a file unpacks to is looked up before any of it is unpacked.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,16 +24,20 @@ MOST_JSON = 64 * 2**20  # bytes; as Python's lists it takes ten times as much
 ROW_TOLERANCE = 0.01  # what a row's sum may differ from 1: half formats keep three digits
 WHOLE = ("weights", "attentions")
 LAYER = re.compile(r"(?:layer|attentions)_(\d{1,4})")
+RECORDED = re.compile(r"L(\d{1,4})\.(encoder|decoder|cross)\.weights")  # as attnviz writes them
+NO_DECODER = ("decoder_tokens", None)  # in the JSON of a model without one
 SEE = "docs/own-tensors.md shows how to save it"
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @dataclass(frozen=True, eq=False)
 class Own:
-    """What a file holds: a trace without queries, keys and values, and what was done to its weights."""
+    """What a file holds: a trace without queries, keys and values, what was done to its weights, and what the file says
+    of where they come from."""
 
     trace: Trace
     notes: tuple[str, ...]
+    provenance: tuple[str, ...] = ()
 
 
 def read(file: bytes, name: str) -> Own:
@@ -45,13 +49,52 @@ def read(file: bytes, name: str) -> Own:
     if ending not in ("npz", "json"):
         raise AttnvizError(f"'{in_one_line(name)}' is neither .npz nor .json: {SEE}.")
     arrays = _from_npz(file) if ending == "npz" else _from_json(file)
+    trace, worst = _checked(arrays, name, hashlib.sha256(file).hexdigest()[:12])
+    notes = (f"Rows sum to 1 within {worst:.1e}, and are drawn as shares of their sum.",) if worst > 1e-5 else ()
+    return Own(trace, notes, _strings(arrays, "provenance") if "provenance" in arrays else ())
+
+
+def from_weights(weights: Any, tokens: Sequence[str], decoder_tokens: Sequence[str] | None = None) -> Trace:
+    """A trace of weights in memory, NumPy's or torch's, for `attnviz.figures` and all else that needs no q and k.
+
+    `weights` is a model's `attentions` or `cross_attentions` as transformers returns them (a tuple of layers
+    [1, heads, queries, keys]), or one array [layers, heads, queries, keys]. `tokens` name the keys, and the queries too
+    unless `decoder_tokens` do.
+
+    Raises AttnvizError for what `read` would refuse in a file.
+    """
+    arrays = (
+        {f"layer_{index}": _plain(layer) for index, layer in enumerate(weights)}
+        if isinstance(weights, list | tuple)
+        else {"weights": _plain(weights)}
+    )
+    sides = {"tokens": tokens} | ({} if decoder_tokens is None else {"decoder_tokens": decoder_tokens})
+    arrays |= {name: _as_array(name, list(side)) for name, side in sides.items()}
+    return _checked(arrays, "your own weights", "in memory")[0]
+
+
+def _plain(array: Any) -> np.ndarray:
+    """An array, or a tensor of torch's: of any device, with or without gradients, in any format."""
+    return array.detach().float().cpu().numpy() if hasattr(array, "detach") else np.asarray(array)
+
+
+def _checked(arrays: Mapping[str, np.ndarray], name: str, revision: str) -> tuple[Trace, float]:
+    """The trace, and the largest distance of a row's sum from 1."""
     layers = _layers(arrays)
     tokens = _tokens(arrays, "tokens")
-    written = _tokens(arrays, "decoder_tokens") if "decoder_tokens" in arrays else None
-    _check_sides(layers, tokens, written)
-    worst = max(_checked_rows(index, layer) for index, layer in enumerate(layers))
-    notes = (f"Rows sum to 1 within {worst:.1e}, and are drawn as shares of their sum.",) if worst > 1e-5 else ()
-    return Own(_opened(name, hashlib.sha256(file).hexdigest()[:12], layers, tokens, written), notes)
+    written = _tokens(arrays, "decoder_tokens") if np.size(arrays.get("decoder_tokens", ())) else None
+    if "" in layers:
+        layers = {_kind(layers[""], written): layers[""]}
+    for kind, its in layers.items():
+        _check_sides(kind, its, tokens, written)
+    worst = max(_checked_rows(index, layer) for its in layers.values() for index, layer in enumerate(its))
+    return _opened(name, revision, layers, tokens, written), worst
+
+
+def _kind(layers: Sequence[np.ndarray], written: tuple[str, ...] | None) -> str:
+    if written is not None:
+        return "cross"
+    return "encoder" if any(np.triu(layer, 1).any() for layer in layers) else "decoder"
 
 
 # ---- files to arrays
@@ -101,8 +144,15 @@ def _from_json(file: bytes) -> dict[str, np.ndarray]:
         raise AttnvizError(f"The file is no JSON ({in_one_line(error)}): save it again with json.dump.") from error
     if not isinstance(told, dict):
         raise AttnvizError(f"The JSON holds a {type(told).__name__}, where an object with 'tokens' is expected: {SEE}.")
+    told |= _recorded_layers(told.pop("layers", None))
     known = {name: value for name, value in told.items() if _is_tokens(name) or _is_weights(name)}
-    return {name: _as_array(name, value) for name, value in known.items()}
+    return {name: _as_array(name, value) for name, value in known.items() if (name, value) != NO_DECODER}
+
+
+def _recorded_layers(layers: Any) -> dict[str, Any]:
+    """The layers that `python -m attnviz trace --out F.json` writes, by the names that they have in its NPZ."""
+    listed = layers if isinstance(layers, list) else []
+    return {f"L{one.get('index')}.{one.get('kind')}.weights": one.get("weights") for one in listed if type(one) is dict}
 
 
 def _as_array(name: str, value: Any) -> np.ndarray:
@@ -124,11 +174,11 @@ def _is_tokens(name: str) -> bool:
 
 
 def _is_weights(name: str) -> bool:
-    return name in WHOLE or LAYER.fullmatch(name) is not None
+    return name in WHOLE or LAYER.fullmatch(name) is not None or RECORDED.fullmatch(name) is not None
 
 
-def _layers(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Each layer's weights [heads, queries, keys] as float32."""
+def _layers(arrays: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """By kind, each layer's weights [heads, queries, keys] as float32; "" where names say no kind."""
     names = [name for name in arrays if _is_weights(name)]
     if not names:
         held = ", ".join(in_one_line(name, 30) for name in list(arrays)[:6]) or "nothing"
@@ -137,13 +187,20 @@ def _layers(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     if whole and len(names) > 1:
         raise AttnvizError(f"The file holds {' and '.join(names[:3])}: keep either all layers in one, or one a layer.")
     if whole:
-        return [_one_text(f"{whole[0]}[{i}]", layer) for i, layer in enumerate(_all_layers(whole[0], arrays[whole[0]]))]
-    return [_one_text(name, _numbers(name, arrays[name])) for name in _in_order(names)]
+        layers = _all_layers(whole[0], arrays[whole[0]])
+        return {"": [_one_text(f"{whole[0]}[{index}]", layer) for index, layer in enumerate(layers)]}
+    recorded = [found for name in names if (found := RECORDED.fullmatch(name))]
+    if recorded and len(recorded) < len(names):
+        raise AttnvizError(f"The file holds {' and '.join(names[:3])}: keep either names of one kind or of the other.")
+    kinds = {found[2]: [one.string for one in recorded if one[2] == found[2]] for found in recorded} or {"": names}
+    return {
+        kind: [_one_text(name, _numbers(name, arrays[name])) for name in _in_order(its)] for kind, its in kinds.items()
+    }
 
 
 def _in_order(names: list[str]) -> list[str]:
     """Names of layers by number. Raises AttnvizError where one is missing or there twice."""
-    numbered = sorted((int(name.rpartition("_")[2]), name) for name in names)
+    numbered = sorted((int(re.sub(r"\D", "", name)), name) for name in names)
     for expected, (number, name) in enumerate(numbered):
         if number != expected:
             raise AttnvizError(f"'{name}' stands where layer {expected} is expected: number the layers 0, 1, 2 …")
@@ -178,31 +235,36 @@ def _one_text(name: str, layer: np.ndarray) -> np.ndarray:
 def _tokens(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...]:
     if name not in arrays:
         raise AttnvizError(f"The file has no '{name}': save them beside the weights, one string a token.")
+    if not arrays[name].size:
+        raise AttnvizError(f"'{name}' is empty: save one string a token.")
+    return _strings(arrays, name)
+
+
+def _strings(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...]:
     array = arrays[name]
     if array.dtype.kind != "U" or array.ndim != 1:
-        raise AttnvizError(f"'{name}' must be a flat list of strings: save np.array(tokens, dtype=str).")
-    if not array.size:
-        raise AttnvizError(f"'{name}' is empty: save one string a token.")
+        raise AttnvizError(f"'{name}' must be a flat list of strings: save np.array({name}, dtype=str).")
     return tuple(array.tolist())
 
 
 # ---- checks
 
 
-def _check_sides(layers: list[np.ndarray], tokens: tuple[str, ...], written: tuple[str, ...] | None) -> None:
-    """As many keys as tokens, and as many queries as there are tokens that attend, in every layer."""
-    n_queries = len(tokens if written is None else written)
+def _check_sides(kind: str, layers: list[np.ndarray], tokens: tuple[str, ...], written: tuple[str, ...] | None) -> None:
+    """As many rows and columns as there are tokens that attend and that are attended to, in every layer."""
+    keys = "tokens" if kind != "decoder" or written is None else "decoder_tokens"
+    queries = "tokens" if kind == "encoder" or written is None else "decoder_tokens"
+    counts = {"tokens": len(tokens), "decoder_tokens": len(written or ())}
     for index, layer in enumerate(layers):
         _, rows, columns = layer.shape
-        if written is None and rows != columns:
+        if written is None and (rows != columns or kind == "cross"):
             raise AttnvizError(
                 f"Layer {index} has {rows} rows and {columns} columns: for cross-attention save 'decoder_tokens' too, "
                 "the tokens that attend."
             )
-        if columns != len(tokens):
-            raise AttnvizError(f"Layer {index} has {columns} columns for {len(tokens)} tokens: save one for each.")
-        if rows != n_queries:
-            raise AttnvizError(f"Layer {index} has {rows} rows for {n_queries} decoder_tokens: save one for each.")
+        for count, said, side in ((columns, "columns", keys), (rows, "rows", queries)):
+            if count != counts[side]:
+                raise AttnvizError(f"Layer {index} has {count} {said} for {counts[side]} {side}: save one for each.")
 
 
 def _checked_rows(index: int, layer: np.ndarray) -> float:
@@ -237,10 +299,12 @@ def _place(index: int, wrong: np.ndarray) -> str:
 
 
 def _opened(
-    name: str, revision: str, layers: list[np.ndarray], tokens: tuple[str, ...], written: tuple[str, ...] | None
+    name: str,
+    revision: str,
+    layers: Mapping[str, list[np.ndarray]],
+    tokens: tuple[str, ...],
+    written: tuple[str, ...] | None,
 ) -> Trace:
-    causal = all(not np.triu(layer, 1).any() for layer in layers)
-    kind = "cross" if written is not None else "decoder" if causal else "encoder"
     return Trace(
         model=in_one_line(name),
         revision=revision,
@@ -253,7 +317,7 @@ def _opened(
         offsets=tuple(_places(tokens)),
         words=tuple(range(len(tokens))),
         segments=(0,) * len(tokens),
-        layers=tuple(_layer(kind, index, layer) for index, layer in enumerate(layers)),
+        layers=tuple(_layer(kind, index, layer) for kind, its in layers.items() for index, layer in enumerate(its)),
         seconds=0.0,
         decoder_tokens=written,
         route="own",

@@ -54,6 +54,10 @@ with right:
     st.caption(plain(f"{at.trace.model}: {len(at.layers)} layers, {len(at.trace.tokens)} tokens."))
     for note in st.session_state.own.notes:
         st.caption(plain(note))
+    if st.session_state.own.provenance:
+        with st.expander("What the file says of where it comes from"):
+            for line in st.session_state.own.provenance:
+                st.caption(plain(line))
     explore.one_head(at)
 explore.one_number(at)
 st.caption("Queries, keys and scores are not in the file: the logarithm of a weight stands for its score.")

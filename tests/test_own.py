@@ -7,11 +7,14 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
+import attnviz
 from attnviz import export, own
 from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head
+from attnviz.ui import pictures
 from attnviz.ui.address import VIEWS, View
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.pictures import of_head
@@ -150,6 +153,12 @@ FAULTS = {
     "scores": (with_tokens(weights=5 * WEIGHTS), "mine.npz", "before softmax"),
     "half a row": (with_tokens(weights=with_value(0, 1, 1, 3, 0)), "mine.npz", "L1.H1 row 3"),
     "averages of something": (with_tokens(weights=WEIGHTS / 2), "mine.npz", "do not sum to 1"),
+    "two namings": (with_tokens(layer_1=WEIGHTS[0], **{"L0.encoder.weights": WEIGHTS[0]}), "mine.npz", "of one kind"),
+    "a recorded layer missing": (with_tokens(**{"L1.encoder.weights": WEIGHTS[0]}), "mine.npz", "layer 0 is expected"),
+    "recorded without its side": (with_tokens(**{"L0.cross.weights": WEIGHTS[0]}), "mine.npz", "'decoder_tokens' too"),
+    "layers of nothing": (as_json(layers=[1, {"index": "0"}]), "mine.json", "no 'weights' and no 'layer_0'"),
+    "layers without weights": (as_json(layers=[{"index": 0, "kind": "encoder"}]), "mine.json", "real numbers"),
+    "provenance as numbers": (with_tokens(weights=WEIGHTS, provenance=np.arange(3)), "mine.npz", "flat list"),
     "turned": (with_tokens(weights=WEIGHTS.swapaxes(-1, -2)), "mine.npz", "swap the last two axes"),
     "no tokens": (npz(weights=WEIGHTS), "mine.npz", "no 'tokens'"),
     "token ids": (npz(weights=WEIGHTS, tokens=np.arange(N)), "mine.npz", "flat list of strings"),
@@ -247,3 +256,39 @@ def test_the_page_says_what_is_wrong_with_a_file():
     app = open_app("own_tensors.py")
     app.file_uploader[0].upload("mine.npz", with_tokens(weights=5 * WEIGHTS), "application/octet-stream").run()
     assert not app.exception and "before softmax" in app.error[0].value
+
+
+@pytest.mark.parametrize("name", ["tiny-gpt", "tiny-bert", "tiny-translator"])
+@pytest.mark.parametrize("how", ["recording", ".npz", ".json"])
+def test_what_was_recorded_opens_without_the_model(name, how, tmp_path):
+    """Weights that were kept would otherwise be lost with the model they came from."""
+    traced = attnviz.trace(attnviz.load_model(name), "March 5, 2021")
+    if how == "recording":
+        file = pictures.recording(traced)
+    else:
+        export.write(traced, tmp_path / f"it{how}")
+        file = (tmp_path / f"it{how}").read_bytes()
+    found = own.read(file, "it.json" if how == ".json" else "it.npz")
+    assert (how == "recording") == any(line.startswith("certificate: recomputed;") for line in found.provenance)
+    assert (found.trace.tokens, found.trace.decoder_tokens) == (traced.tokens, traced.decoder_tokens)
+    assert set(found.trace.heads()) == set(traced.heads())
+    for layer in traced.layers:
+        assert found.trace.sides(layer.kind) == traced.sides(layer.kind)
+        kept = found.trace.layer(layer.index, layer.kind)
+        np.testing.assert_allclose(kept.attention().weights, layer.attention().weights, atol=1e-6)
+
+
+def test_weights_in_memory_open_as_a_file_of_them_does():
+    """What a notebook holds would otherwise have to be saved before it can be drawn."""
+    tensors = tuple(torch.tensor(layer[None], requires_grad=True) for layer in WEIGHTS)
+    for weights in (tensors, WEIGHTS, WEIGHTS.tolist(), torch.tensor(WEIGHTS)):
+        found = attnviz.from_weights(weights, TOKENS)
+        assert found.tokens == tuple(TOKENS)
+        np.testing.assert_allclose(found.weights(2, 1), WEIGHTS[2, 1], atol=1e-6)
+    crossed = attnviz.from_weights((torch.tensor(softmaxed(1, 2, 3, N)),), TOKENS, ["le", "chat", "."])
+    assert crossed.kinds == ("cross",)
+    assert attnviz.figures.heatmap(crossed, 0, 1).data
+    with pytest.raises(AttnvizError, match="4 columns for 3 tokens"):
+        attnviz.from_weights(WEIGHTS, TOKENS[1:])
+    with pytest.raises(AttnvizError, match="list of strings"):
+        attnviz.from_weights(WEIGHTS, [1, 2, 3, 4])

@@ -3,7 +3,7 @@
 from attnviz.export import snippet
 from attnviz.export.files import ENDINGS, made
 from attnviz.export.pictures import Drawing, Picture, Plotted, Provenance, versions
-from attnviz.export.traces import FORMATS, as_json, write
+from attnviz.export.traces import FORMATS, as_json, recording, write
 
 __all__ = [
     "ENDINGS",
@@ -14,6 +14,7 @@ __all__ = [
     "Provenance",
     "as_json",
     "made",
+    "recording",
     "snippet",
     "versions",
     "write",

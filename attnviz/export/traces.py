@@ -1,7 +1,9 @@
-"""A trace as a file: NPZ, JSON, CSV or HTML."""
+"""A trace as a file: NPZ, JSON, CSV or HTML; and its weights alone, as a recording."""
 
 import csv
+import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,18 @@ def write(trace: Trace, path: Path) -> None:
         raise AttnvizError(
             f"'{in_one_line(path)}' cannot be written ({error.strerror}): choose another place."
         ) from error
+
+
+def recording(trace: Trace, provenance: Iterable[str]) -> bytes:
+    """Every weight and the lines that say where they come from, as an NPZ that *Your own weights* opens without the
+    model."""
+    arrays = {f"L{layer.index}.{layer.kind}.weights": layer.attention().weights for layer in trace.layers}
+    arrays |= {"tokens": np.array(trace.tokens), "provenance": np.array(list(provenance))}
+    if trace.decoder_tokens is not None:
+        arrays["decoder_tokens"] = np.array(trace.decoder_tokens)
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
 
 
 def _write_npz(trace: Trace, path: Path) -> None:

@@ -34,6 +34,7 @@ VOCABULARIES = (
     "sentencepiece.bpe.model",
 )
 HEADED = (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM)
+LOADING = threading.Lock()  # transformers replaces methods of its own classes while it loads; two at once leave them so
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 transformers.logging.set_verbosity_error()
@@ -193,13 +194,14 @@ def _load(
     """A module ready to run, and the names of the tensors that its file did not have."""
     options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
     try:
-        if checkpoint is not None:
-            model_class = type(loader.from_config(config))  # the auto class itself insists on a folder
-            module, report = model_class.from_pretrained(None, state_dict=load_file(checkpoint), **options)
-        else:
-            module, report = loader.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, **options
-            )
+        with LOADING:
+            if checkpoint is not None:
+                model_class = type(loader.from_config(config))  # the auto class itself insists on a folder
+                module, report = model_class.from_pretrained(None, state_dict=load_file(checkpoint), **options)
+            else:
+                module, report = loader.from_pretrained(
+                    folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, **options
+                )
         module = module.to(device)
     except Exception as error:
         message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."

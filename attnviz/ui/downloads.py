@@ -14,10 +14,13 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "
          "npz": "application/octet-stream", "py": "text/x-python"}  # fmt: skip
 
 
-def take_away(key: str, name: str, picture: Callable[[str], Picture | Plotted]) -> None:
+def take_away(
+    key: str, name: str, picture: Callable[[str], Picture | Plotted], recording: Callable[[], bytes] | None = None
+) -> None:
     """A popover with a button a format; `picture` is asked for, with the reader's theme, when one is pressed.
 
-    `key` tells this view from others on the page, and files are called `name`.
+    `key` tells this view from others on the page, and files are called `name`. `recording` makes the file of all
+    weights, where there is one.
     """
     look = theme()  # what runs when a button is pressed knows nothing of the reader's page
 
@@ -31,6 +34,12 @@ def take_away(key: str, name: str, picture: Callable[[str], Picture | Plotted]) 
             st.download_button(
                 label, partial(file, ending), f"{called}.{ending}", TYPES[ending], key=f"take_{key}_{ending}",
                 on_click="ignore", width="stretch",
+            )  # fmt: skip
+        if recording is not None:
+            st.download_button(
+                "All weights, opens without the model", recording, f"{called}.weights.npz", TYPES["npz"],
+                key=f"take_{key}_recording", on_click="ignore", width="stretch",
+                help="Every head's weights for this text, as a file that Your own weights shows in the same views.",
             )  # fmt: skip
 
 

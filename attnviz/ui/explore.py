@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import charts, figures, own
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
@@ -137,7 +137,10 @@ def every_head(at: Place, study: Any = None) -> None:
         st.caption(
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
         )
-    take_away("all", name_of(at.trace.model, measure or "all heads"), taken)
+    n_bytes = sum(4 * layer.n_heads * layer.n_queries * layer.v.shape[1] for layer in at.trace.layers)
+    fits = at.trace.route != "own" and n_bytes <= own.MOST
+    recording = partial(pictures.recording, at.trace) if fits else None
+    take_away("all", name_of(at.trace.model, measure or "all heads"), taken, recording)
 
 
 def measures_of(at: Place) -> list[str]:

@@ -22,9 +22,11 @@ def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
 
     Raises AttnvizError for a text that cannot be traced.
     """
+    with st.spinner("Reading the sentence…"):
+        effort = _effort(entry, text, how)
+
     from attnviz.capture.generation import most_written
 
-    effort = _effort(entry, text, how)
     asked = (entry.name, entry.revision, text), how
     writing = most_written(cache.loaded_model(entry.name, entry.revision), how["decoder_text"], how["write"])
     if effort is None or not effort.heavy:
@@ -129,20 +131,22 @@ def n_tokens(entry: ModelEntry, text: str, how: dict[str, Any]) -> int:
 
 
 def _inputs(entry: ModelEntry, text: str, how: dict[str, Any]) -> dict[str, list[int]]:
+    model = cache.loaded_model(entry.name, entry.revision)
+
     from attnviz.capture.tracing import read_text
 
-    model = cache.loaded_model(entry.name, entry.revision)
     options = {name: how[name] for name in ("read_special", "add_special")}
     return read_text(model, text, how["text_pair"], **options).inputs
 
 
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
+    model = cache.loaded_model(entry.name, entry.revision)  # first, for its spinner stands while torch is imported
+
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
     from attnviz.effort import SAMPLE, estimate
 
-    model = cache.loaded_model(entry.name, entry.revision)
     inputs = _inputs(entry, text, how)
     n_tokens = len(inputs["input_ids"]) + how["write"]
     if n_tokens <= SAMPLE:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from attnviz import charts, figures
+from attnviz import charts, export, figures
 from attnviz.aids import Aids
 from attnviz.core.worked_example import WorkedExample
 from attnviz.errors import AttnvizError
@@ -125,6 +125,13 @@ def of_comparison(
     title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
     python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
     return Picture(title, drawings, told, python)
+
+
+def recording(trace: Trace) -> bytes:
+    """The file of every weight."""
+    first = next(trace.heads())
+    told = Provenance.of(trace, ", ".join(trace.kinds), "all heads", {}, certificate(trace, first))
+    return export.recording(trace, told.lines())
 
 
 def of_example(

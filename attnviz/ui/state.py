@@ -13,7 +13,7 @@ from attnviz.ui import address
 from attnviz.ui.address import View
 
 APP = Path(__file__).parents[2] / "app.py"
-ICON = Path(__file__).with_name("icon.svg")
+ICON, LOGO, STYLE = (Path(__file__).with_name(name) for name in ("icon.svg", "logo.svg", "screen.css"))
 
 
 class PageEnds(Exception):

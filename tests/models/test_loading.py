@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,13 @@ def test_missing_tensors_under_a_language_models_head_are_counted_too(tmp_path):
     safetensors.torch.save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     message = refusal(folder)
     assert "lack 6 tensors" in message and " encoder.layer.1.attention.self.key.bias" in message
+
+
+def test_models_load_side_by_side():
+    """A class that opens several models at once would otherwise break the server for everybody until it is restarted:
+    transformers replaces methods of its own classes while a model loads."""
+    names = ["tiny-gpt", "tiny-bert", "tiny-gpt@800", "tiny-translator"] * 2
+    with ThreadPoolExecutor(len(names)) as threads:
+        found = list(threads.map(load_model, names))
+    assert [one.name for one in found] == names
+    assert not any(parameter.is_meta for one in found for parameter in one.module.parameters())

@@ -32,7 +32,9 @@ FAST = ("soft_lookup.py", "head_labels.py")
 def test_the_charts_of_a_file_are_those_on_screen(page, monkeypatch):
     """A file that shows other numbers than the screen would be worse than none."""
     offered = {}
-    monkeypatch.setattr(downloads, "take_away", lambda key, name, picture: offered.update({key: picture}))
+    monkeypatch.setattr(
+        downloads, "take_away", lambda key, name, picture, recording=None: offered.update({key: picture})
+    )
     app = open_app(None, **PAGES[page])
     offered.clear()
     app.switch_page(f"pages/{page}").run()
