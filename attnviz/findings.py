@@ -18,7 +18,7 @@ MOST = 2**20  # bytes
 MOST_NUMBERS = 100
 LONGEST_NOTE = 4000  # characters
 TOLERANCE = 2e-5  # what a number may differ by, or by which share of it where it is above one: the gate of drift
-PAGES = ("heads", "compare")
+PAGES = ("heads", "compare", "similar", "head_card", "head_labels")
 STRONGEST = 5
 
 

@@ -14,9 +14,9 @@ from attnviz.labels.places import activity, liveliest, targets_in, typed
 from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, labels, pickers, pictures, views
+from attnviz.ui import cache, findings, labels, pickers, pictures, views
 from attnviz.ui.address import View
-from attnviz.ui.certificates import badge
+from attnviz.ui.certificates import badge, in_words
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen, view
@@ -49,9 +49,10 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
     )
 
 
-def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
-    """What the head does in the reader's own sentence, for the labels given to it and the one that is looked at."""
-    causal = at.kind == "decoder"
+def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]:
+    """What the head does in the reader's own sentence, for the labels given to it and the one that is looked at, and
+    its weight on their targets there."""
+    causal, told = at.kind == "decoder", {}
     st.subheader("In your sentence")
     mine = pickers.current_trace(MOST)
     st.caption(plain(mine.text))
@@ -65,6 +66,7 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
             st.markdown(f"**{spelt}**: no place to act here.")
         else:
             act = activity(own, places[one], causal)
+            told[f"weight on the targets of {spelt} in the sentence"] = act.weight
             st.markdown(
                 f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
@@ -76,16 +78,19 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> None:
                      glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
     glue = glued(mine, at.kind, drawn.rows, of_keys=False), glued(mine, at.kind, drawn.columns, of_keys=True)
     title = f"{at} in your sentence"
-    take_away(
-        "mine", name_of(mine.model, title),
-        partial(pictures.of_head, mine, at, drawn, View(shown_as="strip", window=MOST), title, (row, 0), glue),
-    )  # fmt: skip
-    if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
-        open_in_heads(mine.text, at)
+    with st.container(horizontal=True):
+        take_away(
+            "mine", name_of(mine.model, title),
+            partial(pictures.of_head, mine, at, drawn, View(shown_as="strip", window=MOST), title, (row, 0), glue),
+        )  # fmt: skip
+        if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
+            open_in_heads(mine.text, at)
+    return told
 
 
 view()
 on_screen("kind", "query", "key")
+finding = findings.show("head_card")
 entry, study = labels.study_here()
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
@@ -101,10 +106,12 @@ left, right = st.columns(2, gap="large")
 with left:
     labels.show_evidence(study, number, "evidence")
     taken = {"layer": at.layer, "head": at.head}
-    take_away(
-        "evidence", name_of(entry.name, at, "labels"),
-        partial(pictures.of_study, f"Labels of {at}", charts.head_evidence, entry, study, taken),
-    )  # fmt: skip
+    with st.container(horizontal=True):
+        take_away(
+            "evidence", name_of(entry.name, at, "labels"),
+            partial(pictures.of_study, f"Labels of {at}", charts.head_evidence, entry, study, taken),
+        )  # fmt: skip
+        keep = findings.place()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
     measured = list(study.scores)
@@ -139,6 +146,8 @@ st.session_state.card_looked_at = looked_at
 scores = study.scores[label]
 example = [*scores.best[number], *scores.worst[number]][position]
 ids = study.examples[int(example)]
+numbers = {f"score, {method.spelt(one.label)}": one.score for one in charts.closest(study, number)}
+certified = "none: the probe was not read"
 try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
@@ -148,13 +157,16 @@ try:
     if target is not None:
         done = activity(weights, target, causal)
         cell = done.strongest
+        numbers[f"weight on the targets of {method.spelt(label)} in its {EXAMPLES[position]} probe"] = done.weight
         st.markdown(
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
             f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f})."
         )
     certificate_line = st.empty()
     show(trace, at, cell if target is not None else (0, 0), f"{at} on a probe")
-    badge(certificate_line, cache.certificate_of(trace), at)
+    certificate = cache.certificate_of(trace)
+    badge(certificate_line, certificate, at)
+    certified = in_words(certificate, at)
     if typed(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)
@@ -165,9 +177,12 @@ try:
             open_in_heads(text, at)
 
     with suppress(PageEnds):  # the sentence is not read, and the page goes on
-        in_your_sentence(at, label, [row["label"] for row in found])
+        numbers |= in_your_sentence(at, label, [row["label"] for row in found])
 except AttnvizError as error:
     show_error(error)
+source = findings.Source(entry.name, entry.revision)
+findings.judge(finding, lambda kept: numbers, [source])
+findings.keep(keep, "head_card", f"Card of {at}", [source], numbers, certified)
 
 said = claims(entry.name, entry.architecture or "", entry.n_layers or 0, entry.n_heads or 0)
 if said:

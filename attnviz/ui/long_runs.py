@@ -14,7 +14,7 @@ from attnviz.traces import Head, Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import layers, with_progress
-from attnviz.ui.state import PageEnds
+from attnviz.ui.state import PageWaits
 
 
 def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
@@ -34,7 +34,7 @@ def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
         return _written(asked, writing) if writing else cache.trace_of(*asked[0], **how)
     if st.session_state.get("agreed") != asked:
         _ask(effort, asked)
-        raise PageEnds
+        raise PageWaits
     n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
     return with_progress(
         "Reading the text", writing + n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how),
@@ -47,7 +47,7 @@ def _written(asked: tuple, writing: int) -> Trace:
     (name, revision, text), how = asked
     if st.session_state.get("cancelled") == asked:
         _offer_again()
-        raise PageEnds
+        raise PageWaits
     return with_progress(
         "Writing", writing, lambda step: cache.written_trace_of(name, revision, text, step, **how),
         partial(st.session_state.update, cancelled=asked), partial(_parts, writing),
@@ -108,7 +108,7 @@ def apart(trace: Trace, head: Head) -> np.ndarray:
             "Compare them", type="primary", icon=":material/play_arrow:",
             on_click=partial(st.session_state.update, agreed_apart=asked),
         )  # fmt: skip
-        raise PageEnds
+        raise PageWaits
     return cache.apart_of(trace, head, partial(st.session_state.pop, "agreed_apart", None))
 
 
