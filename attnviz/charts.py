@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz import figures, timing
+from attnviz import figures, reading, timing
 from attnviz.core import cost as counts
 from attnviz.core import learning as learned
 from attnviz.core import lookup, patterns, roles, scaling
@@ -20,13 +20,12 @@ from attnviz.core.attention import Stages, attention
 from attnviz.core.exercises import EXERCISES, Shown
 from attnviz.core.exercises.harder import CORNERS, POINTS, hull_output
 from attnviz.core.measures import variation
-from attnviz.core.worked_example import Inputs, WorkedExample
+from attnviz.core.worked_example import Inputs, WorkedExample, printed_and_exact
 from attnviz.core.worked_example import worked_example as worked_out
 from attnviz.figures.labels import Evidence
 from attnviz.labels.criteria import CONFIDENCES
 from attnviz.labels.method import spelt
 from attnviz.models.catalog import training_curves
-from attnviz.reading import row_in_every_head
 from attnviz.traces import Trace
 from attnviz.validation.table import stored_report
 
@@ -64,6 +63,41 @@ def story_in(trace: Trace, kind: str, layer: int, head: int, query: int, key: in
     q, k, v = of.vectors(head)
     row = None if q is None else q[query : query + 1]
     return story(of.attention(head, np.array([query])), (row, k, v), (0, key), trace.sides(kind)[1], theme=theme)
+
+
+def overview(
+    trace: Trace,
+    kind: str,
+    layer: int,
+    head: int,
+    *,
+    queries: tuple[int, int],
+    keys: tuple[int, int],
+    theme: str = "light",
+) -> Charts:
+    """One head along the whole text, token by token, with the windows of `queries` and `keys` (first, behind the last)
+    shaded."""
+    wide, gets = reading.overview(trace, kind, layer, head)
+    sides = trace.sides(kind)
+    title = "Queries: how wide each looks"
+    return {
+        "queries": figures.along_text(wide, sides[0], queries, title=title, unit="entropy, bits", theme=theme),
+        "keys": figures.along_text(
+            gets, sides[1], keys, title="Keys: how much weight each gets", unit="weight", theme=theme
+        ),
+    }
+
+
+def as_printed(*, theme: str = "light") -> Charts:
+    """The section's figures of the worked example, those framed that are not right, and the exact ones."""
+    example = worked_out()
+    tokens = example.inputs.tokens
+    printed, exact, off = printed_and_exact()
+    columns = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
+    return {
+        "printed": figures.matrix(printed, tokens, columns, title="As printed", digits=2, flagged=off, theme=theme),
+        "exact": figures.matrix(exact, tokens, columns, title="Exact", theme=theme),
+    }
 
 
 def worked_example(
@@ -178,7 +212,7 @@ def made_up_pattern(*, theme: str = "light") -> Charts:
 
 def real_patterns(trace: Trace, *, theme: str = "light") -> Charts:
     """The same beside the head that comes closest, and beside all heads, the closest first."""
-    words, target, heads, rows = row_in_every_head(trace, patterns.ILLUSTRATION, patterns.QUERY)
+    words, target, heads, rows = reading.row_in_every_head(trace, patterns.ILLUSTRATION, patterns.QUERY)
     order = np.argsort(variation(rows, target), kind="stable")
     names = [str(heads[place]) for place in order]
     beside = [("illustration", target), (f"{trace.model} {names[0]}", rows[order[0]])]

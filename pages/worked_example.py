@@ -160,6 +160,7 @@ if preset_of(inputs) == THE_SECTION:
     draw(book, "printed", printed, labels, "As printed", "Framed: not the exact number to two digits.",
          digits=2, flagged=off)  # fmt: skip
     draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+    take_away("book", "as printed", partial(pictures.of_lesson, "As printed and exact", charts.as_printed, {}))
 
 with st.expander("The code that computed this", icon=":material/code:"):
     st.code(

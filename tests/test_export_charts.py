@@ -51,9 +51,10 @@ LESSONS = {
         charts.worked_example,
         {"tokens": list(SECTION.tokens)} | EXAMPLE | {"scaled": True, "causal": True, "row": 2, "key": 0},
     ),
+    "as_printed": (charts.as_printed, {}),
     "architectures": (charts.architectures, {}),
 }
-OF_MODELS = ("real_patterns", "head_is_born", "story_in", "certificate", "head_labels", "head_evidence")
+OF_MODELS = ("real_patterns", "head_is_born", "story_in", "overview", "certificate", "head_labels", "head_evidence")
 FEW = ("soft_lookup", "cost", "hull", "head_labels")  # of every kind of trace; the others are drawn when there is time
 EVERY = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in (*LESSONS, *OF_MODELS)]
 
@@ -78,6 +79,9 @@ def picture(name, look="light"):
     if name == "story_in":
         cell = {"kind": "decoder", "layer": 1, "head": 1, "query": 5, "key": 2}
         return pictures.of_traced(name, charts.story_in, traced(), HEAD, "L1.H1", cell, look)
+    if name == "overview":
+        at = vars(HEAD) | {"queries": (2, 6), "keys": (0, 4)}
+        return pictures.of_traced(name, charts.overview, traced(), HEAD, "L1.H1", at, look)
     if name == "certificate":
         found = certify(load_model("tiny-gpt"), traced())
         return pictures.of_certificate(traced(), found, True, {"shown": "drift"}, look)

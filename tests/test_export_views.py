@@ -184,7 +184,7 @@ def test_the_page_offers_every_format_and_makes_none_before_it_is_asked():
     """matplotlib takes a second to load: a page that is only looked at must not pay for it."""
     app = open_app("heads.py", model="tiny-gpt")
     offered = {button.proto.id.rsplit("_", 1)[-1] for button in app.get("download_button")}
-    assert offered == set(export.ENDINGS)
+    assert offered == {*export.ENDINGS, "recording"}
     code = """
 import sys
 from attnviz.ui.readings import read

@@ -1,12 +1,15 @@
 """A long text is read through a window: an overview of the whole of it, and where the window stands."""
 
+from functools import partial
+
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.aids import TOGETHER
-from attnviz.traces import Trace
-from attnviz.ui import cache, readings
+from attnviz.traces import Head, Trace
+from attnviz.ui import cache, pictures, readings
 from attnviz.ui.address import View
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 from attnviz.ui.theme import theme
 
@@ -31,6 +34,13 @@ def pick(trace: Trace, kind: str, layer: int, head: int) -> None:
         alt=f"The whole text, {len(gets):,} tokens: entropy of rows from {wide.min():.2f} to {wide.max():.2f} bits; "
         f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
         f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
+    )  # fmt: skip
+    settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
+                "keys": (keys.start, keys.stop)}  # fmt: skip
+    at = Head(kind, layer, head)
+    take_away(
+        "overview", name_of(trace.model, at, "along the text"),
+        partial(pictures.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
     )  # fmt: skip
     together = aids.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")
