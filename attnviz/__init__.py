@@ -16,6 +16,7 @@ _PUBLIC = {
     "softmax": "attnviz.core.attention",
     "load_model": "attnviz.models.loading",
     "trace": "attnviz.capture.tracing",
+    "Head": "attnviz.traces",
     "from_weights": "attnviz.own",
     "validate": "attnviz.validation.certificate",
     "label_heads": "attnviz.labels.study",

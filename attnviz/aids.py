@@ -1,5 +1,6 @@
 """The reading aids that somebody chose, as data, and the reading that they make of a trace."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from attnviz import reading
 from attnviz.reading import Group, Reading
-from attnviz.traces import BLOCK_BYTES, Trace
+from attnviz.traces import BLOCK_BYTES, Head, Trace
 
 SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
          "b-b": "within the second"}  # fmt: skip
@@ -168,3 +169,11 @@ def _window(n: int, start: int, length: int) -> range:
 def numbers(listed: str) -> list[int]:
     """ "0-3-5" to numbers, as the address holds them."""
     return [int(part) for part in listed.split("-") if part.isdigit()]
+
+
+def heads_named(listed: str, kind: str) -> list[Head]:
+    """ "L0.H1-L2.H3" to heads of a kind, as the address holds them. Raises ValueError for anything else."""
+    found = [Head(kind, int(layer), int(head)) for layer, head in re.findall(r"L([0-9]{1,6})\.H([0-9]{1,6})", listed)]
+    if "-".join(map(str, found)) != listed:
+        raise ValueError(listed)
+    return found

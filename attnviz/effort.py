@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +145,12 @@ def comparing_seconds(trace: Trace, head: Head) -> float:
     seconds = _seconds(lambda: apart_in(layers[0].attention(rows=rows), layers[head.layer].attention(head.head, rows)))
     n_heads = sum(layer.n_heads for layer in layers)
     return TIMES * seconds / (len(rows) * layers[0].n_heads) * layers[0].n_queries * n_heads
+
+
+def together(efforts: Sequence[Effort]) -> Effort:
+    """Several texts, read and checked one after the other, all of them kept; `free` is that of the first."""
+    names = [field.name for field in fields(Effort) if field.name != "free"]
+    return Effort(**{name: sum(getattr(effort, name) for effort in efforts) for name in names}, free=efforts[0].free)
 
 
 def bytes_of(shape: Shape, n: int, n_decoder: int = LONGEST) -> tuple[int, int]:

@@ -141,6 +141,8 @@ class Trace:
     add_special: bool = True  # whether the tokenizer's own stand around it
     from_ids: bool = False  # whether it was read from token ids, which may spell no text
     written: int = 0  # how many tokens, the last ones, the model wrote itself; they are part of `text`
+    # Heads whose output the model went on with was another, by what it was; their own layers are as before that.
+    replaced: Mapping[Head, "np.ndarray | float"] = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -1,29 +1,41 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
-from attnviz.comparing import difference
+from attnviz import aids, figures
+from attnviz.comparing import after, difference
 from attnviz.errors import AttnvizError
 from attnviz.findings import numbers_again, numbers_of
 from attnviz.models.catalog import checkpoints, find_model
-from attnviz.reading import in_words, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, explore, findings, long_runs, pictures
+from attnviz.ui import cache, explore, findings, long_runs, pictures, windows
+from attnviz.ui.address import STAND_INS
 from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.messages import show_error
+from attnviz.ui.expected import show_change
+from attnviz.ui.messages import say_not_there, show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, view
 from attnviz.ui.theme import theme
 
-MOST = 256  # tokens; all of both maps and of their difference is drawn
+MOST = 256  # tokens of a window: three maps of it stand beside each other
+PLAIN = {
+    "text_pair": None,
+    "decoder_text": None,
+    "read_special": False,
+    "add_special": True,
+    "write": 0,
+}  # as Heads asks
 
 chosen = view()
 st.title("Compare")
-st.markdown("Two heads in the same view, and the difference between them. Words are matched where sentences differ.")
+st.markdown(
+    "Two heads in the same view, or one before and after others are removed, and the difference. Words are matched "
+    "where sentences differ."
+)
 finding = findings.show("compare")
 on_screen("kind")
 names = [entry.name for entry in cache.models() if entry.loadable]
@@ -31,17 +43,21 @@ names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
 
 
-def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace, Head]:
-    """The pickers of one side, and what they lead to. Raises AttnvizError."""
+def pick_text(place, letter: str, suffix: str, fallback: str) -> long_runs.Wanted:
+    """The model and the sentence of one side. Raises AttnvizError."""
     with place:
-        model = getattr(chosen, f"model{suffix}") or (fallback.model if fallback else names[0])
+        model = getattr(chosen, f"model{suffix}") or fallback
         chosen_by(st.selectbox, f"model{suffix}", f"Model {letter}", model, options=names)
         text = getattr(chosen, f"text{suffix}") or chosen.text
         chosen_by(st.text_input, f"text{suffix}", f"Sentence {letter}", text)
-        entry = find_model(model)
-        if entry is None or not entry.loadable:
-            raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
-        trace = long_runs.read_whole(entry, text, MOST)
+    entry = find_model(model)
+    if entry is None or not entry.loadable:
+        raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
+    return entry, text, PLAIN
+
+
+def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
+    with place:
         at = explore.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
         layers = trace.of_kind(at.kind)
         pick_layer, pick_head = st.columns(2)
@@ -49,12 +65,66 @@ def side(place, letter: str, suffix: str, fallback: Trace | None) -> tuple[Trace
             chosen_by(st.selectbox, f"layer{suffix}", f"Layer {letter}", at.layer, options=range(len(layers)))
         with pick_head:
             chosen_by(st.selectbox, f"head{suffix}", f"Head {letter}", at.head, options=range(layers[at.layer].n_heads))
-    return trace, at
+    return at
+
+
+def pick_removed(entry) -> dict:
+    """The heads that side B goes without and what stands in their place, as `cache.trace_of` takes them."""
+    heads = cache.heads_of(entry.name, entry.revision)
+    kinds = {head.kind for head in heads}
+    kind = chosen.kind if chosen.kind in kinds else heads[0].kind
+    options = [str(head) for head in heads if head.kind == kind]
+    asked = list(dict.fromkeys(str(head) for head in aids.heads_named(chosen.removed, kind)))
+    gone = [name for name in asked if name not in options]
+    if gone:
+        say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
+        choose(removed="-".join(name for name in asked if name in options))
+    st.session_state.pick_removed = [name for name in asked if name in options]
+
+    def changed() -> None:
+        choose(removed="-".join(st.session_state.pick_removed))
+
+    on_screen("removed")
+    names = st.multiselect(
+        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), options, key="pick_removed",
+        on_change=changed, placeholder="none",
+        help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
+        "sides to see it before and after.",
+    )  # fmt: skip
+    if not names:
+        return {}
+    chosen_by(
+        st.segmented_control, "stand_in", "In their place", chosen.stand_in, options=STAND_INS, required=True,
+        format_func={"zero": "0", "mean": "their means"}.get, help="Means over the ten built-in sentences.",
+    )  # fmt: skip
+    if chosen.stand_in == "mean":
+        cache.mean_outputs_of(entry.name, entry.revision)  # here, where its progress can be shown
+    return {"removed": tuple(aids.heads_named("-".join(names), kind)), "stand_in": chosen.stand_in}
+
+
+def tell_change(trace: Trace, head: Head) -> None:
+    """What removing heads did beside the maps, and what it does not say."""
+    st.subheader("With heads removed")
+    if head.layer <= min(one.layer for one in trace.replaced):
+        st.info(
+            f"{head} cannot differ: what a head hands over reaches only the layers after its own. Pick a later one."
+        )
+    st.markdown(
+        "A small change does not show that a head does little: others can make up for it (self-repair). A large one "
+        "can come from what stands in its place: a head hardly ever hands over 0, so that the layers after it meet "
+        "what they were never trained on; a mean is milder."
+    )
+    st.caption("The certificate of B is of the model without these heads: they were removed from both passes.")
+    likely, _ = st.columns([2, 1])
+    with likely:
+        show_change(trace)
 
 
 def draw(place, reading, title: str, key: str, **options) -> None:
     place.plotly_chart(
-        figures.weight_map(reading.weights, reading.queries, reading.keys, title=title, theme=theme(), **options),
+        figures.weight_map(
+            reading.weights, reading.queries, reading.keys, title=title, side=320, theme=theme(), **options
+        ),
         key=key,
         theme=None,
         config={"displayModeBar": False},
@@ -65,44 +135,70 @@ def draw(place, reading, title: str, key: str, **options) -> None:
 
 left, middle, right = st.columns(3, gap="medium")
 try:
-    sides = [side(left, "A", "", None)]
-    sides.append(side(middle, "B", "_b", sides[0][0]))
-    readings = [in_words(one_head(trace, *vars(head).values()), trace, head.kind) for trace, head in sides]
+    first = pick_text(left, "A", "", names[0])
+    entry, text, how = pick_text(middle, "B", "_b", first[0].name)
+    slots = left.container(), middle.container()  # for what is known once both texts are read
+    with middle:
+        removing = pick_removed(entry)
+    traces = long_runs.read_all([first, (entry, text, how | removing)])
+    sides = [(trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces)]
+    called = [after(head, trace.replaced, chosen.stand_in) for trace, head in sides]
+    shown = windows.pick_both(sides, MOST)
+    readings = [
+        aids.read(trace, head.kind, head.layer, [head.head], "head", its) for (trace, head), its in zip(sides, shown)
+    ]
+    readings = [
+        replace(reading, notes=(*reading.notes, f"{name}.")) if trace.replaced else reading
+        for reading, name, trace in zip(readings, called, traces)
+    ]
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
-    for place, letter, (_, head), reading in zip(below, "AB", sides, readings):
-        draw(place, reading, f"{letter}: {head}", f"compare_{letter}")
+    common = [note for note in readings[0].notes if note in readings[1].notes]
+    for place, letter, side, reading in zip(below, "AB", sides, readings):
+        draw(place, reading, pictures.title_of(letter, *side), f"compare_{letter}")
+        for note in reading.notes:
+            if note not in common:
+                place.caption(note)
     change = difference(*readings)
     largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
     if not change.weights.size:
-        right.info("The two sentences share no word, so there is nothing to subtract.")
+        right.info("What is shown of the two sentences shares no word, so there is nothing to subtract.")
     else:
         with right:
-            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both have.")
+            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both show.")
             st.metric(
                 "Weight that would have to move",
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
-                help="Total variation distance, averaged over the rows that both have; 0 %: the same, 100 %: disjoint.",
+                help="Total variation distance over the words that both show, averaged over rows; 0 %: the same, "
+                "100 %: disjoint.",
             )
         draw(below[2], change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             below[2].caption(note)
-    title, traces = f"{sides[1][1]} − {sides[0][1]}", [trace for trace, _ in sides]
+    title = f"{called[1]} − {called[0]}"
     findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
     with below[2].container(horizontal=True):
         take_away(
-            "compare", name_of(sides[0][0].model, "compared", *(head for _, head in sides)),
-            partial(pictures.of_comparison, sides, readings, change, largest),
+            "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
+            partial(pictures.of_comparison, sides, shown, chosen.stand_in, readings, change, largest),
         )  # fmt: skip
         keep = findings.place()
+    for note in common:
+        st.caption(note)
+    for place, letter, (trace, head), its in zip(below, "AB", sides, shown):
+        try:
+            badge(place, long_runs.check(trace, letter), head)
+        except (AttnvizError, ValueError) as error:
+            with place:
+                show_error(error)
+        untouched = "Heads shows it with nothing removed." if trace.replaced else None
+        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{letter}", help=untouched):
+            window = {"queries_at": its.queries_at, "keys_at": its.keys_at} if its.window else {}
+            choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)
+            st.switch_page("pages/heads.py")
     certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
     findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
-    for place, (trace, head) in zip(below, sides):
-        line = place.empty()
-        badge(line, cache.certificate_of(trace), head)
-        if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{place is below[1]}"):
-            choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head)
-            st.switch_page("pages/heads.py")
+    if removing:
+        tell_change(*sides[1])
 except AttnvizError as error:
     show_error(error)
-st.caption("Subwords are merged: to a word is a sum, from a word is a mean, so rows still sum to 1.")

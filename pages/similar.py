@@ -101,7 +101,7 @@ with right:
                     icon=":material/compare:",
                     help=f"{this} and {head}",
                 ):
-                    choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head)
+                    choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head, removed="")
                     st.switch_page("pages/compare.py")
     take_away(
         "apart", name_of(trace.model, "apart from", this),

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from attnviz.comparing import difference
+from attnviz.comparing import after, beside, difference
 from attnviz.reading import Reading
+from attnviz.traces import Head
 
 
 def reading(words, weights=None):
@@ -36,3 +37,30 @@ def test_repeated_words_stay_apart():
 
 def test_nothing_in_common_is_empty():
     assert difference(reading("a b"), reading("c d")).weights.size == 0
+
+
+def words(text):
+    return tuple((word, [2 * i, 2 * i + 1]) for i, word in enumerate(text.split()))
+
+
+def test_a_window_begins_at_the_same_words():
+    """Two tokenizers, or a sentence put in before, would otherwise part the two windows of a long text for good."""
+    ours, theirs = words("a b c d e f"), words("x y a b c z z z e f")
+    assert beside(0, ours, theirs) == 4 and beside(5, ours, theirs) == 9
+    assert beside(10, ours, theirs) == 18 and beside(18, theirs, ours) == 10
+    assert beside(0, theirs, ours) == 0, "before their beginning"
+    assert beside(7, ours, words("u v w")) == 7 and beside(7, ours, ()) == 7
+
+
+def test_texts_that_repeat_without_end_are_placed_at_once():
+    """A reader would wait minutes: all pairs of 3,600 words are tried where each of them occurs 600 times."""
+    ours, theirs = words("the cat sat on the mat . " * 600), words("the dog sat on the mat . " * 600)
+    assert beside(4000, ours, theirs) == 4000
+
+
+def test_a_head_says_what_was_removed_before_it():
+    head, removed = Head("decoder", 5, 1), [Head("decoder", 0, i) for i in range(3)]
+    assert after(head, [], "zero") == "L5.H1"
+    assert after(head, removed[:1], "mean") == "L5.H1 after L0.H0 was set to its mean"
+    assert after(head, removed[:2], "zero") == "L5.H1 after L0.H0 and L0.H1 were zeroed"
+    assert after(head, removed, "mean") == "L5.H1 after 3 heads were set to their means"

@@ -18,6 +18,7 @@ from PIL import Image
 
 from attnviz import aids, export
 from attnviz.aids import Aids
+from attnviz.capture.removal import mean_outputs
 from attnviz.capture.tracing import trace
 from attnviz.comparing import difference
 from attnviz.core.worked_example import worked_example
@@ -34,6 +35,7 @@ from tests.test_export_views import SVG, pdf_texts, texts_of
 ROOT = Path(__file__).parents[1]
 TEXT = "The cat <b> ran"
 HEAD = Head("decoder", 1, 2)
+REMOVED = Head("decoder", 0, 2)
 HEADS = [(layer, head) for layer in range(4) for head in range(4)]
 VIEWS = ("grid", "measure", "apart", "plane", "scores", "value", "compare", "example", "written")
 
@@ -66,10 +68,7 @@ def picture(view, look="light"):
         found = aids.beyond(traced(), *vars(HEAD).values(), 3, view, Aids())
         return pictures.of_beyond(traced(), HEAD, 3, found, chosen, view, look)
     if view == "compare":
-        sides = [(traced(), HEAD), (traced("The dog ran"), Head("decoder", 0, 3))]
-        found = [in_words(one_head(one, *vars(head).values()), one, "decoder") for one, head in sides]
-        change = difference(*found)
-        return pictures.of_comparison(sides, found, change, float(np.abs(change.weights).max()), look)
+        return comparison("mean", look)
     if view == "written":
         found = one_head(traced(TEXT, 4), *vars(HEAD).values())
         return pictures.of_head(traced(TEXT, 4), HEAD, found, chosen, "L1.H2", (0, 0), ((), ()), look)
@@ -78,6 +77,25 @@ def picture(view, look="light"):
     charts = [("masked", "Masked", stages.masked, tokens), ("weights", "Weights", stages.weights, tokens)]
     settings = {"scaled": True, "causal": True}
     return pictures.of_example(example, charts, settings, look)
+
+
+@cache
+def without_a_head(stand_in):
+    """The second side of a comparison."""
+    model = load_model("tiny-gpt")
+    stands = {"zero": 0, "mean": mean_outputs(model, SENTENCES)[REMOVED]}
+    return trace(model, "The dog ran", replaced={REMOVED: stands[stand_in]} if stand_in else None)
+
+
+@cache
+def comparison(stand_in, look="light"):
+    """As Compare puts it together, of a window of one side."""
+    sides = [(traced(), HEAD), (without_a_head(stand_in), Head("decoder", 1, 3))]
+    shown = [Aids(True, window=8, queries_at=1), Aids(True)]
+    found = [aids.read(of[0], "decoder", of[1].layer, [of[1].head], "head", its) for of, its in zip(sides, shown)]
+    change = difference(*found)
+    top = float(np.abs(change.weights).max())
+    return pictures.of_comparison(sides, shown, stand_in or "zero", found, change, top, look)
 
 
 def numbers(view):
@@ -98,7 +116,12 @@ def numbers(view):
         lengths = np.linalg.norm(layer.vectors(2)[2] @ layer.output_projection[2], axis=-1)
         return [traced().weights(1, 2) * lengths]
     if view == "compare":
-        return [drawing.reading.weights for drawing in picture(view).drawings]  # held to the trace in test_comparing
+        whole = in_words(one_head(traced(), *vars(HEAD).values()), traced(), "decoder")
+        places = [place for place, (_, tokens) in enumerate(whole.rows) if set(tokens) & set(range(1, 9))]
+        other = without_a_head("mean")
+        b = in_words(one_head(other, "decoder", 1, 3), other, "decoder")
+        change = picture(view).drawings[2].reading.weights  # held to the two in test_comparing
+        return [whole.weights[np.ix_(places, places)], b.weights, change]
     if view == "written":
         return [traced(TEXT, 4).weights(1, 2)]
     stages = worked_example(scaled=True, causal=True).stages
@@ -239,6 +262,7 @@ def test_npz_has_each_drawings_numbers_and_names(view):
 
 def test_the_python_lines_of_every_view_make_the_same_figures_in_a_fresh_process(tmp_path):
     programs = {view: export.made(picture(view), "py").decode() for view in VIEWS}
+    programs |= {how: export.made(comparison(how), "py").decode() for how in ("zero", "")}
     (tmp_path / "programs.json").write_text(json.dumps(programs))
     code = """
 import json, numpy
@@ -259,6 +283,9 @@ numpy.savez("drawn.npz", **drawn)
         for view in set(VIEWS) - {"grid", "compare", "example"}:
             np.testing.assert_allclose(drawn[view], numbers(view)[0], atol=1e-5)
         np.testing.assert_allclose(drawn["compare"], numbers("compare")[2], atol=1e-5)
+        for how in ("zero", ""):
+            np.testing.assert_allclose(drawn[how], comparison(how).drawings[2].reading.weights, atol=1e-5)
+        assert np.abs(drawn["compare"] - drawn["zero"]).max() > 0.001 < np.abs(drawn["zero"] - drawn[""]).max()
         np.testing.assert_allclose(drawn["example"], numbers("example")[1], atol=1e-6)
         n = numbers("grid")[0].shape[-1]
         at = HEADS.index((3, 1))
@@ -277,3 +304,11 @@ def test_both_sides_of_a_comparison_carry_their_certificate():
     for letter in "AB":
         assert any(line.startswith(f"{letter}, certificate: recomputed") for line in told)
         assert any(line.startswith(f"{letter}, text: ") for line in told)
+
+
+def test_a_side_without_a_head_says_so_in_its_settings_and_its_certificate():
+    """Read by itself, the file would pass a changed model off as the model."""
+    told = "\n".join(picture("compare").provenance)
+    assert "B, attention: decoder L1.H3 after L0.H2 was set to its mean" in told
+    assert '"removed": ["decoder L0.H2"]' in told and told.count("the same heads were removed from both passes") == 1
+    assert picture("compare").drawings[1].title == "B: L1.H3, changed"

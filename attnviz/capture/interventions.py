@@ -5,7 +5,7 @@ query head still has an output of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from attnviz.capture.interface import AttentionCall
 from attnviz.capture.layers import Inputs, changing, forward, observe, to_numpy
 from attnviz.errors import AttnvizError
-from attnviz.traces import Head
+from attnviz.traces import Head, Trace
 
 Values = torch.Tensor | np.ndarray | float
 Replacement = Values | Callable[[torch.Tensor], Values]
@@ -52,6 +52,11 @@ def intervened(module: Any, replacements: Mapping[Head, Replacement]) -> Iterato
             f"No pass went through {missed[0].kind} {missed[0]}: either {type(module).__name__} has no such head, or "
             "it was called by itself instead of through `run`."
         )
+
+
+def as_traced(module: Any, traced: Trace) -> AbstractContextManager[Any]:
+    """Inside, passes are changed as the trace's was, if it was."""
+    return intervened(module, traced.replaced) if traced.replaced else nullcontext()
 
 
 def head_outputs(module: Any, inputs: Inputs) -> dict[Head, np.ndarray]:

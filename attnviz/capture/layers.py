@@ -75,8 +75,9 @@ def capture_batch(
     ]
 
 
-def observe(module: Any, inputs: Inputs, keep: Keep) -> Pass:
-    """One forward pass by the route that shows all of the model's attention, changed as `changing` says.
+def observe(module: Any, inputs: Inputs, keep: Keep, **savings: Any) -> Pass:
+    """One forward pass by the route that shows all of the model's attention, changed as `changing` says; `savings` are
+    arguments of the model that have it compute less.
 
     Each attention is given to `keep(kind, index, call)` with its address and its output. A pass that turns out not to
     show all at the interface is run again on the other route, and what it gave to `keep` is left out.
@@ -86,12 +87,12 @@ def observe(module: Any, inputs: Inputs, keep: Keep) -> Pass:
     if module not in _bypassing:
         before = module.config._attn_implementation
         try:
-            return _through_interface(module, inputs, keep)
+            return _through_interface(module, inputs, keep, savings)
         except Bypassed:
             _bypassing.add(module)
             if module.config._attn_implementation != before:
                 module.set_attn_implementation(before)
-    return _through_softmax(module, inputs, keep)
+    return _through_softmax(module, inputs, keep, savings)
 
 
 @contextmanager
@@ -111,15 +112,22 @@ def changes_of(module: Any) -> list[Change]:
 
 
 def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -> int:
-    """Run the model's eager twin, and give each attention to `watcher(call, output, weights)` as it runs.
+    """Run the model's eager twin, changed as `changing` says of the model, and give each attention to
+    `watcher(call, output, weights)` as it runs, before that change.
 
     output [batch, queries, heads, d_v]; weights [batch, heads, queries, keys] are those that multiplied the values.
     Returns how many heads softmax ran in, followed or not.
     """
     latest: list[Attended] = []
     twin = twin_of(module)
+    attentions = _Attentions(module, twin, lambda kind, index, call: None)
+
+    def watch(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
+        watcher(call, output, weights)
+        attentions.add(replace(call, output=output))
+
     if route == "fallback":
-        tap = _tap(inputs, lambda attended: watcher(as_call(attended), attended.output, attended.weights))
+        tap = _tap(inputs, lambda attended: watch(as_call(attended), attended.output, attended.weights))
         with tap, Unfused(), _telling_parts(twin, tap):
             _plain(twin, inputs)
         return tap.n_heads
@@ -127,7 +135,7 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
     def called(call: AttentionCall, output: torch.Tensor, weights: torch.Tensor) -> None:
         if not latest:
             raise ValueError(f"{type(call.module).__name__} ran no softmax whose weights multiplied its values")
-        watcher(call, output, latest.pop().weights)
+        watch(call, output, latest.pop().weights)
 
     tap = SoftmaxTap(_batch(inputs), None, latest.append)
     with tap, watching_eager(called):
@@ -136,12 +144,12 @@ def eager_pass(module: Any, inputs: Inputs, route: str, watcher: EagerWatcher) -
 
 
 def forward(module: Any, inputs: Inputs, **savings: Any) -> Any:
-    """What the module gives in one forward pass, changed as `changing` says; a changed pass makes no `savings`.
+    """What the module gives in one forward pass, changed as `changing` says; `savings` as in `observe`.
 
     Raises AttnvizError when memory runs out, and Uncapturable for a change where no route shows every layer.
     """
     if changes_of(module):
-        return observe(module, inputs, lambda kind, index, call: None).result
+        return observe(module, inputs, lambda kind, index, call: None, **savings).result
     return _plain(module, inputs, **savings)
 
 
@@ -176,7 +184,7 @@ def view_of(weight: torch.Tensor) -> np.ndarray:
     return array
 
 
-def _through_interface(module: Any, inputs: Inputs, keep: Keep) -> Pass:
+def _through_interface(module: Any, inputs: Inputs, keep: Keep, savings: Mapping[str, Any]) -> Pass:
     prepare(module)
     attentions = _Attentions(module, module, keep)
     tap = _tap(inputs, lambda attended: None)
@@ -187,18 +195,18 @@ def _through_interface(module: Any, inputs: Inputs, keep: Keep) -> Pass:
         tap.follow(call.output, call.output)
 
     with tap, recording(called):
-        result = _plain(module, inputs)
+        result = _plain(module, inputs, **savings)
     if tap.n_heads:
         raise Bypassed(f"{type(module).__name__} computes some of its attention without the interface.")
     return attentions.as_pass("interface", result, tap)
 
 
-def _through_softmax(module: Any, inputs: Inputs, keep: Keep) -> Pass:
+def _through_softmax(module: Any, inputs: Inputs, keep: Keep, savings: Mapping[str, Any]) -> Pass:
     twin = twin_of(module)
     attentions = _Attentions(module, twin, keep)
     tap = _tap(inputs, lambda attended: attentions.add(replace(as_call(attended), output=attended.output)))
     with tap, Unfused(), _telling_parts(twin, tap):
-        result = _plain(twin, inputs)
+        result = _plain(twin, inputs, **savings)
     if tap.unfollowed:
         raise Uncapturable(
             f"{len(tap.unfollowed)} of its softmaxes give no weights of tokens over tokens: they run over blocks of "

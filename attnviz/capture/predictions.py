@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from attnviz.capture.interventions import as_traced
 from attnviz.capture.layers import forward
 from attnviz.capture.tracing import batch_of_one
 from attnviz.models.loading import LoadedModel
@@ -19,13 +20,14 @@ def predictions(model: LoadedModel, traced: Trace, k: int = 5) -> list[Predictio
 
     A decoder predicts what follows its last token, a masked language model each mask. Positions count the trace's
     tokens, or its decoder's where it has any. Empty where the model has no language-model head, or the text no mask.
+    Heads that the trace has replaced are replaced here too.
 
     Raises AttnvizError when memory runs out.
     """
     positions = _positions(model, traced)
     if model.language_model is None or not positions:
         return []
-    with model.lock:
+    with model.lock, as_traced(model.module, traced):
         logits = _logits(model.language_model, batch_of_one(model.module, traced.inputs), positions)
         likeliest = torch.softmax(logits.float(), dim=-1).topk(min(k, logits.shape[-1]))
         return [

@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 
 from attnviz.capture.generation import decoder_ids, most_written, written_ids
 from attnviz.capture.interface import Uncapturable
+from attnviz.capture.interventions import intervened
 from attnviz.capture.layers import Progress, capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import TokenizedText, check_text, read_ids, tokenize, tokens_of_ids, with_written
-from attnviz.traces import LayerAttention, Trace
+from attnviz.traces import Head, LayerAttention, Trace
 
 
 def trace(
@@ -24,6 +27,7 @@ def trace(
     read_special: bool = False,
     add_special: bool = True,
     write: int = 0,
+    replaced: Mapping[Head, np.ndarray | float] | None = None,
     progress: Progress | None = None,
 ) -> Trace:
     """One forward pass over a text (or a pair of texts, where the model takes them).
@@ -33,9 +37,10 @@ def trace(
     typed ones, such as [MASK], as what they stand for, where they would be plain text. A decoder's text always
     begins with its start token. With `write`, a model that is a decoder alone writes up to so many tokens after the
     text, greedily, until it ends it; then the finished text is read in one pass, which shows what each token looked
-    at as it was written, and what the last one looks at. `progress(parts done)` is called after each
-    token that is written, of at most `most_written`, and then after each layer; what it raises ends the run, and
-    nothing of it is kept.
+    at as it was written, and what the last one looks at. `replaced` gives heads another output that the model goes on
+    with, such as 0 or a mean [d_v]; what the model writes itself, it writes untouched. `progress(parts done)` is called
+    after each token that is written, of at most `most_written`, and then after each layer; what it raises ends the run,
+    and nothing of it is kept.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
@@ -62,7 +67,8 @@ def trace(
                 raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         try:
             after = None if progress is None else (lambda done: progress(writing + done))
-            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), after)
+            with intervened(model.module, replaced) if replaced else nullcontext():
+                route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), after)
         except Uncapturable as reason:
             raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
     traced = Trace(
@@ -86,6 +92,7 @@ def trace(
         read_special=read_special,
         add_special=add_special,
         written=len(written),
+        replaced=dict(replaced or {}),
     )
     if written and traced.kinds != ("decoder",):
         raise AttnvizError(f"{model.name} looks at later tokens too, so it cannot be shown as it writes: leave it out.")

@@ -56,18 +56,30 @@ print(points.shape)"""
     )
 
 
-def of_comparison(sides: Sequence[tuple[Trace, Head]], **drawn: Any) -> str:
-    """Two heads by word, and their difference."""
-    opening = """\
-def by_word(model, text, kind, layer, head):
-    trace = attnviz.trace(attnviz.load_model(model), text)
-    return in_words(one_head(trace, kind, layer, head), trace, kind)"""
-    lines = "\n".join(
-        f"{name} = {_call('by_word', repr(trace.model), trace.text, *vars(head).values())}"
-        for name, (trace, head) in zip("ab", sides)
-    )
-    imports = ["from attnviz.comparing import difference", "from attnviz.reading import in_words, one_head"]
-    return _program(imports, f"\n{opening}\n\n", f"{lines}\nreading = difference(a, b)", _map(**drawn))
+def of_comparison(sides: Sequence[tuple[Trace, Head]], shown: Sequence[Aids], stand_in: str, **drawn: Any) -> str:
+    """Two heads with their aids, and their difference; in place of removed heads stands 0 or their mean."""
+    imports = ["from attnviz.aids import Aids, read", "from attnviz.comparing import difference"]
+    removing = any(trace.replaced for trace, _ in sides)
+    means = removing and stand_in == "mean"
+    if removing:
+        imports.append("from attnviz.traces import Head")
+    if means:
+        imports.append("from attnviz.capture.removal import mean_outputs")
+        imports.append("from attnviz.validation.sentences import SENTENCES")
+    replaced = f", replaced={{one: {'means[one]' if means else '0'} for one in removed}}" if removing else ""
+    opening = [
+        f"\ndef look(model, text, kind, layer, head, aids{', removed=()' if removing else ''}):",
+        "    model = attnviz.load_model(model)",
+        *(["    means = mean_outputs(model, SENTENCES) if removed else {}"] if means else []),
+        f"    trace = attnviz.trace(model, text{replaced})",
+        '    return read(trace, kind, layer, [head], "head", aids)\n\n',
+    ]
+    lines = []
+    for name, (trace, head), aids in zip("ab", sides, shown):
+        removed = [list(trace.replaced)] if trace.replaced else []
+        lines.append(f"{name} = {_call('look', repr(trace.model), trace.text, *vars(head).values(), aids, *removed)}")
+    lines.append("reading = difference(a, b)")
+    return _program(sorted(imports), "\n".join(opening), "\n".join(lines), _map(**drawn))
 
 
 def of_example(inputs: Inputs, scaled: bool, causal: bool) -> str:

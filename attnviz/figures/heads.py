@@ -41,9 +41,11 @@ def weight_map(
     top: float = 1.0,
     says: str = "weight",
     cell: tuple[int, int] | None = None,
+    side: int = 400,
     theme: str = "light",
 ) -> go.Figure:
-    """weights [queries, keys], or other numbers that `says` names, as a heatmap; the hover tells the number itself.
+    """weights [queries, keys], or other numbers that `says` names, as a heatmap at most `side` pixels high; the hover
+    tells the number itself.
 
     `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
     differences, "signed", orange from -`top` to blue at `top`.
@@ -69,7 +71,6 @@ def weight_map(
             **exact,
         )
     )  # fmt: skip
-    side = 400
     if cell is not None:
         figure.add_shape(type="rect", x0=cell[1] - 0.5, x1=cell[1] + 0.5, y0=cell[0] - 0.5, y1=cell[0] + 0.5,
                          line={"color": THEMES[theme].alarm, "width": 2})  # fmt: skip

@@ -4,7 +4,7 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
 
-from attnviz.aids import TOGETHER
+from attnviz.aids import TOGETHER, heads_named
 from attnviz.core.exercises import EXERCISES
 from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.reading import MEASURES
@@ -19,10 +19,11 @@ PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 RELATED = (*MEASURES, "apart")
+STAND_INS = ("zero", "mean")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
-           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES}  # fmt: skip
+           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES, "stand_in": STAND_INS}  # fmt: skip
 RANGES = {"top": (0.05, 1.0), "threshold": (0.0, 0.5)}  # that their sliders have
 LEFT_OUT = "left_out"  # names in an address what it could not hold
 
@@ -41,7 +42,8 @@ class View:
     `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
     probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
     typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row` the token whose row is followed.
-    `numbers` are those that a teacher chose: the exercise's name and rows of cells.
+    `removed` are heads that side B of a comparison goes without, such as L0.H1-L2.H3, and `stand_in` is what it has in
+    their place. `numbers` are those that a teacher chose: the exercise's name and rows of cells.
     """
 
     model: str = ""
@@ -58,6 +60,8 @@ class View:
     text_b: str = ""
     layer_b: int = 0
     head_b: int = 1
+    removed: str = ""
+    stand_in: str = "zero"
     query: int = 99_999
     key: int = 99_999
     measure: str = ""
@@ -181,6 +185,8 @@ def _read(name: str, raw: str, default: object) -> object:
         return float(raw)
     if name in CHOICES and raw not in CHOICES[name]:
         raise ValueError(raw)
+    if name == "removed":
+        heads_named(raw, "")
     if name == "numbers" and raw.partition("~")[0] not in ("", *EXERCISES):
         raise ValueError(raw)
     return raw

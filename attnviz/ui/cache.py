@@ -14,6 +14,7 @@ from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.reading import Reading, measure_heads, overview
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
+from attnviz.ui.address import View
 from attnviz.ui.progress import layers, with_progress
 from attnviz.validation.sentences import SENTENCES
 
@@ -40,26 +41,47 @@ def loaded_model(path_or_name: str, revision: str):
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")
 def trace_of(name: str, revision: str, text: str, **how: Any) -> Trace:
-    """One forward pass; `how` as `attnviz.trace` takes it."""
-    from attnviz.capture.tracing import trace
-
-    return trace(loaded_model(name, revision), text, **how)
+    """One forward pass; `how` as `_traced` takes it."""
+    return _traced(name, revision, text, **how)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def long_trace_of(name: str, revision: str, text: str, _progress: Any = None, **how: Any) -> Trace:
     """The same of a long text, of which only two are kept; `_progress` as `progress` of `attnviz.trace`."""
+    return _traced(name, revision, text, progress=_progress, **how)
+
+
+def _traced(
+    name: str, revision: str, text: str, removed: tuple[Head, ...] = (), stand_in: str = "zero", **how: Any
+) -> Trace:
+    """As `attnviz.trace` does it; in place of the removed heads' outputs stand 0 or their means."""
     from attnviz.capture.tracing import trace
 
-    return trace(loaded_model(name, revision), text, progress=_progress, **how)
+    means = mean_outputs_of(name, revision) if removed and stand_in == "mean" else {}
+    return trace(loaded_model(name, revision), text, replaced={head: means.get(head, 0.0) for head in removed}, **how)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def mean_outputs_of(name: str, revision: str) -> dict[Head, np.ndarray]:
+    """Every head's mean output over the built-in sentences, with a progress bar."""
+    from attnviz.capture.removal import mean_outputs
+
+    says = "Taking means over the built-in sentences…"
+    bar = st.progress(0.0, says)
+    found = mean_outputs(loaded_model(name, revision), SENTENCES, lambda done, total: bar.progress(done / total, says))
+    bar.empty()
+    return found
+
+
+def heads_of(name: str, revision: str) -> list[Head]:
+    """Every head that a model has, seen in one reading of a short sentence."""
+    return list(trace_of(name, revision, View().text).heads())
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def written_trace_of(name: str, revision: str, text: str, _progress: Any = None, **how: Any) -> Trace:
     """The same of a text that a model writes something to; `_progress` as `progress` of `attnviz.trace`."""
-    from attnviz.capture.tracing import trace
-
-    return trace(loaded_model(name, revision), text, progress=_progress, **how)
+    return _traced(name, revision, text, progress=_progress, **how)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…")
@@ -72,7 +94,8 @@ def pace_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
 
 def _what_was_read(trace: Trace) -> tuple:
     """A trace by the model and all that it was given."""
-    return trace.model, trace.revision, *((name, tuple(ids)) for name, ids in trace.inputs.items())
+    replaced = ((str(head), head.kind, np.asarray(by).tobytes()) for head, by in trace.replaced.items())
+    return trace.model, trace.revision, *((name, tuple(ids)) for name, ids in trace.inputs.items()), *replaced
 
 
 BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}

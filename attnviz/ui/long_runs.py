@@ -1,6 +1,6 @@
-"""Long texts: what reading one takes is said first, and reading can be cancelled."""
+"""Long texts: what reading one or two takes is said first, and reading can be cancelled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,42 +16,60 @@ from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import layers, with_progress
 from attnviz.ui.state import PageWaits
 
+Wanted = tuple[ModelEntry, str, dict[str, Any]]  # a model, a text, and how it is read, as `attnviz.trace` takes it
+
 
 def read(entry: ModelEntry, text: str, **how: Any) -> Trace:
     """A text through a model; `how` as `attnviz.trace` takes it. One that takes long only when the reader agrees.
 
     Raises AttnvizError for a text that cannot be traced.
     """
+    return read_all([(entry, text, how)])[0]
+
+
+def read_all(wanted: Sequence[Wanted]) -> list[Trace]:
+    """The same of several, for which the reader is asked once; up to two long ones are kept.
+
+    Raises AttnvizError for a text that cannot be traced.
+    """
+    different = [one for place, one in enumerate(wanted) if one not in wanted[:place]]
     with st.spinner("Reading the sentence…"):
-        effort = _effort(entry, text, how)
-
-    from attnviz.capture.generation import most_written
-
-    asked = (entry.name, entry.revision, text), how
-    writing = most_written(cache.loaded_model(entry.name, entry.revision), how["decoder_text"], how["write"])
-    if effort is None or not effort.heavy:
+        efforts = [(one, effort) for one in different if (effort := _effort(*one)) is not None]
+    names = [""] if len(different) == 1 else [f" {number} of {len(wanted)}" for number in range(1, len(wanted) + 1)]
+    if not _heavy([effort for _, effort in efforts]):
         st.session_state.pop("agreed", None)
-        return _written(asked, writing) if writing else cache.trace_of(*asked[0], **how)
-    if st.session_state.get("agreed") != asked:
-        _ask(effort, asked)
+        return [_read_short(*one, name) for one, name in zip(wanted, names * len(wanted))]
+    long = [one for one, _ in efforts]
+    if not all(one in st.session_state.get("agreed", []) for one in long):
+        _ask([effort for _, effort in efforts], long)
         raise PageWaits
-    n_layers = len(cache.pace_of(entry.name, entry.revision, {}).shape.layers)
-    return with_progress(
-        "Reading the text", writing + n_layers, lambda step: cache.long_trace_of(*asked[0], _progress=step, **how),
-        _cancel, partial(_parts, writing),
-    )  # fmt: skip
+    return [
+        _read_long(*one, f"Reading text{name}" if name else "Reading the text")
+        if one in long
+        else _read_short(*one, name)
+        for one, name in zip(wanted, names * len(wanted))
+    ]
 
 
-def _written(asked: tuple, writing: int) -> Trace:
-    """A text that is read at once, to which a model writes up to so many tokens one by one: that can be cancelled."""
-    (name, revision, text), how = asked
+def _read_short(entry: ModelEntry, text: str, how: dict[str, Any], name: str) -> Trace:
+    """A text that is read at once; what a model writes to it, one token after the other, can be cancelled."""
+    writing, asked = _most_written(entry, how), (entry, text, how)
+    if not writing:
+        return cache.trace_of(entry.name, entry.revision, text, **how)
     if st.session_state.get("cancelled") == asked:
         _offer_again()
         raise PageWaits
     return with_progress(
-        "Writing", writing, lambda step: cache.written_trace_of(name, revision, text, step, **how),
+        f"Writing{name}", writing,
+        lambda step: cache.written_trace_of(entry.name, entry.revision, text, _progress=step, **how),
         partial(st.session_state.update, cancelled=asked), partial(_parts, writing),
     )  # fmt: skip
+
+
+def _most_written(entry: ModelEntry, how: dict[str, Any]) -> int:
+    from attnviz.capture.generation import most_written
+
+    return most_written(cache.loaded_model(entry.name, entry.revision), how["decoder_text"], how["write"])
 
 
 def _offer_again() -> None:
@@ -76,20 +94,6 @@ def _parts(writing: int, done: int, total: int) -> str:
     return layers(done - writing, total - writing) if total > writing else "reading it whole"
 
 
-def read_whole(entry: ModelEntry, text: str, most: int) -> Trace:
-    """A text for a screen that shows all of it. Raises AttnvizError for one of more than `most` tokens, unread, and for
-    one that cannot be traced."""
-    from attnviz.capture.tracing import read_text
-
-    n_tokens = len(read_text(cache.loaded_model(entry.name, entry.revision), text, None).inputs["input_ids"])
-    if n_tokens > most:
-        raise AttnvizError(
-            f"This sentence has {n_tokens:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
-            "open it under Heads, which has a window for long texts."
-        )
-    return cache.trace_of(entry.name, entry.revision, text)
-
-
 def apart(trace: Trace, head: Head) -> np.ndarray:
     """Every head's divergence from one, as `cache.apart_of`; what takes long only when the reader agrees."""
     from attnviz.effort import SAMPLE, SLOW
@@ -112,17 +116,33 @@ def apart(trace: Trace, head: Head) -> np.ndarray:
     return cache.apart_of(trace, head, partial(st.session_state.pop, "agreed_apart", None))
 
 
-def check(trace: Trace) -> Any:
-    """The certificate of a trace. Raises AttnvizError and ValueError as its making does."""
-    return with_progress(
-        "Comparing with the model's own attention", len(trace.layers), lambda step: cache.certificate_of(trace, step),
-        cancel(),
-    )  # fmt: skip
+def check(trace: Trace, what: str = "") -> Any:
+    """The certificate of a trace; `what` names it where a page has several.
+
+    Raises AttnvizError and ValueError as its making does.
+    """
+    label = f"Comparing {what} with the model's own attention".replace("  ", " ")
+    return with_progress(label, len(trace.layers), lambda step: cache.certificate_of(trace, step), cancel())
 
 
 def cancel() -> Callable[[], None] | None:
-    """What a button does that lets go of the text that the reader agreed to; None where nobody had to be asked."""
+    """What a button does that lets go of the texts that the reader agreed to; None where nobody had to be asked."""
     return _cancel if "agreed" in st.session_state else None
+
+
+def _read_long(entry: ModelEntry, text: str, how: dict[str, Any], label: str) -> Trace:
+    name, revision, writing = entry.name, entry.revision, _most_written(entry, how)
+    n_layers = len(cache.pace_of(name, revision, {}).shape.layers)
+    return with_progress(
+        label, writing + n_layers, lambda step: cache.long_trace_of(name, revision, text, _progress=step, **how),
+        _cancel, partial(_parts, writing),
+    )  # fmt: skip
+
+
+def _heavy(efforts: Sequence[Any]) -> bool:
+    from attnviz.effort import together
+
+    return bool(efforts) and together(efforts).heavy
 
 
 def n_tokens(entry: ModelEntry, text: str, how: dict[str, Any]) -> int:
@@ -159,13 +179,18 @@ def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     return estimate(pace, n_tokens, LONGEST if given is None else len(model.tokenizer(given)["input_ids"]))
 
 
-def _ask(effort: Any, asked: tuple) -> None:
+def _ask(efforts: Sequence[Any], asked: Sequence[Wanted]) -> None:
     """What it will take, and the button that starts it, where there is memory for it."""
-    from attnviz.effort import give_back
+    from attnviz.effort import give_back, together
 
     give_back()  # what a cancelled run held, now that its page is gone
-    st.subheader(f"This text has {effort.n_tokens:,} tokens")
-    st.write("Reading it takes a while on this machine. Nothing of it is left out.")
+    effort, several = together(efforts), len(efforts) > 1
+    tokens = " and ".join(f"{one.n_tokens:,}" for one in efforts)
+    st.subheader(f"The two readings have {tokens} tokens" if several else f"This text has {tokens} tokens")
+    st.write(
+        "Reading takes a while on this machine. Nothing is left out."
+        + (" The numbers below are for both together." if several else "")
+    )
     numbers = st.columns(3)
     numbers[0].metric("Reading and drawing", f"≤ {lasting(effort.seconds)}", help=HOW)
     numbers[1].metric("Memory for that", f"≤ {sized(effort.n_bytes)}", f"{sized(effort.free)} free", delta_color="off",
@@ -185,17 +210,23 @@ def _ask(effort: Any, asked: tuple) -> None:
         return
     if effort.checking_bytes > effort.free:
         st.warning(plain("The memory does for reading it, not for checking it: it will be shown without certificate."))
-    st.button("Read it", type="primary", icon=":material/play_arrow:", on_click=_agree, args=(asked,))
+    st.button(
+        "Read them" if several else "Read it",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_agree,
+        args=(asked,),
+    )
 
 
 HOW = "Scaled up from 64 tokens through this model and a block of scores, just now. Other work can make it slower."
 
 
-def _agree(asked: tuple) -> None:
+def _agree(asked: Sequence[Wanted]) -> None:
     st.session_state.agreed = asked
 
 
 def _cancel() -> None:
     """What was read so far is let go; the estimate stands there again."""
-    names, how = st.session_state.pop("agreed")
-    cache.long_trace_of.clear(*names, **how)
+    for entry, text, how in st.session_state.pop("agreed"):
+        cache.long_trace_of.clear(entry.name, entry.revision, text, **how)

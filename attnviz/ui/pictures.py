@@ -10,6 +10,7 @@ import numpy as np
 
 from attnviz import charts, export, figures
 from attnviz.aids import Aids
+from attnviz.comparing import after
 from attnviz.core.worked_example import WorkedExample
 from attnviz.errors import AttnvizError
 from attnviz.export import Drawing, Picture, Plotted, Provenance, snippet
@@ -21,6 +22,7 @@ from attnviz.ui.address import View
 from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
 
 OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
+IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
 SAYS = {"dimensions": "part of q·k", "scores": "score", "value": "length", "rollout": "share", "flow": "flow"}
 
 
@@ -107,23 +109,32 @@ def of_plane(
 
 
 def of_comparison(
-    sides: Sequence[tuple[Trace, Head]], found: Sequence[Reading], change: Reading, top: float, look: str
+    sides: Sequence[tuple[Trace, Head]],
+    shown: Sequence[Aids],
+    stand_in: str,
+    found: Sequence[Reading],
+    change: Reading,
+    top: float,
+    look: str,
 ) -> Picture:
-    """Two heads by word and what changes from the first to the second, which may be empty."""
+    """Two heads with their aids, and what changes from the first to the second, which may be empty; in place of heads
+    that are removed stands what `stand_in` names."""
+    names = [after(head, trace.replaced, stand_in) for trace, head in sides]
     drawings = [
-        Drawing(reading, f"{letter}: {head}", name=letter, theme=look)
-        for letter, reading, (_, head) in zip("AB", found, sides)
+        Drawing(reading, title_of(letter, *side), name=letter, theme=look)
+        for letter, reading, side in zip("AB", found, sides)
     ]
     if change.weights.size:
         axes = ("from", "to", "difference")
         drawings.append(Drawing(change, "B − A", axes=axes, name="B-A", theme=look, scale="signed", top=top))
-    told = [
-        f"{letter}, {line}"
-        for letter, (trace, head) in zip("AB", sides)
-        for line in Provenance.of(trace, head.kind, str(head), {}, certificate(trace, head)).lines()
-    ]
-    title = " and ".join(f"{head} of {trace.model}" for trace, head in sides)
-    python = snippet.of_comparison(sides, title="B − A", scale="signed", top=top)
+    told = []
+    for letter, (trace, head), aids, name in zip("AB", sides, shown, names):
+        removed = {"removed": [f"{one.kind} {one}" for one in trace.replaced], "in their place": IN_PLACE[stand_in]}
+        settings = aids.chosen() | (removed if trace.replaced else {})
+        source = Provenance.of(trace, head.kind, name, settings, certificate(trace, head))
+        told += [f"{letter}, {line}" for line in source.lines()]
+    title = " and ".join(f"{name} of {trace.model}" for name, (trace, _) in zip(names, sides))
+    python = snippet.of_comparison(sides, shown, stand_in, title="B − A", scale="signed", top=top)
     return Picture(title, drawings, told, python)
 
 
@@ -132,6 +143,11 @@ def recording(trace: Trace) -> bytes:
     first = next(trace.heads())
     told = Provenance.of(trace, ", ".join(trace.kinds), "all heads", {}, certificate(trace, first))
     return export.recording(trace, told.lines())
+
+
+def title_of(letter: str, trace: Trace, head: Head) -> str:
+    """Of one side of a comparison; a note of its reading says what was changed."""
+    return f"{letter}: {head}" + (", changed" if trace.replaced else "")
 
 
 def of_example(
@@ -252,6 +268,7 @@ def certificate(trace: Trace, head: Head) -> str:
     if trace.route == "own":
         return NOT_RECOMPUTED
     try:
-        return in_words(cache.certificate_of(trace), head)
+        alike = "; the same heads were removed from both passes" if trace.replaced else ""
+        return in_words(cache.certificate_of(trace), head) + alike
     except (AttnvizError, ValueError) as error:
         return f"none: {error}"

@@ -78,9 +78,9 @@ def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: View) 
     return aids.beyond(trace, kind, layer, head, query, v.beyond, aids_of(trace, kind, v))
 
 
-def aids_of(trace: Trace, kind: str, v: View) -> Aids:
-    """The aids that the view asks for; of a text that fits into the window all is shown."""
-    window = min(v.window or MOST_SHOWN, MOST_SHOWN)
+def aids_of(trace: Trace, kind: str, v: View, most: int = MOST_SHOWN) -> Aids:
+    """The aids that the view asks for; of a text that fits into the window, of at most `most` tokens, all is shown."""
+    window = min(v.window or most, most)
     asked = Aids.of(replace(v, window=window))
     return asked if max(map(len, trace.sides(kind))) > window else asked.of_whole_text()
 

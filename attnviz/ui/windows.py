@@ -1,11 +1,15 @@
 """A long text is read through a window: an overview of the whole of it, and where the window stands."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from attnviz import charts, figures
-from attnviz.aids import TOGETHER
+from attnviz.aids import TOGETHER, Aids
+from attnviz.comparing import beside
+from attnviz.reading import sides_in_words
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, pictures, readings
 from attnviz.ui.address import View
@@ -16,32 +20,34 @@ from attnviz.ui.theme import theme
 LENGTHS = (32, 64, 128, 256, 512, readings.MOST_SHOWN)
 
 
-def pick(trace: Trace, kind: str, layer: int, head: int) -> None:
-    """The overview and the window's place and length; nothing for a text that fits on the screen."""
+def pick(trace: Trace, kind: str, layer: int, head: int, most: int = readings.MOST_SHOWN) -> None:
+    """The overview and the window's place and length, at most `most` tokens; nothing for a text that fits on the
+    screen."""
     sides = trace.sides(kind)
-    aids = readings.aids_of(trace, kind, current())
+    aids = readings.aids_of(trace, kind, current(), most)
     if not aids.window:
         if max(map(len, sides)) > View().window:
-            _length(current().window)
+            _length(min(current().window, most), most)
         return
     on_screen("queries_at", "keys_at")
     queries, keys = aids.windows(trace, kind)
     wide, gets = cache.overview_of(trace, kind, layer, head)
     st.plotly_chart(
         figures.overview(wide, gets, sides, (queries, keys), theme=theme()),
-        key="overview", on_select=_move_to_click, selection_mode="points", theme=None,
+        key="overview", on_select=partial(_move_to_click, aids.window), selection_mode="points", theme=None,
         config={"displayModeBar": False},
         alt=f"The whole text, {len(gets):,} tokens: entropy of rows from {wide.min():.2f} to {wide.max():.2f} bits; "
         f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
         f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
     )  # fmt: skip
-    settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
-                "keys": (keys.start, keys.stop)}  # fmt: skip
-    at = Head(kind, layer, head)
-    take_away(
-        "overview", name_of(trace.model, at, "along the text"),
-        partial(pictures.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
-    )  # fmt: skip
+    if not trace.replaced:
+        settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
+                    "keys": (keys.start, keys.stop)}  # fmt: skip
+        at = Head(kind, layer, head)
+        take_away(
+            "overview", name_of(trace.model, at, "along the text"),
+            partial(pictures.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
+        )  # fmt: skip
     together = aids.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")
     with place:
@@ -50,9 +56,42 @@ def pick(trace: Trace, kind: str, layer: int, head: int) -> None:
         if len(keys) < len(sides[1]) and (not together or len(queries) == len(sides[0])):
             _slider("keys_at", "Columns from token", keys, len(sides[1]))
     with length:
-        _length(aids.window)
+        _length(aids.window, most)
         st.session_state.pick_apart = not together
         st.toggle("Rows, columns apart", key="pick_apart", on_change=_part_or_join)
+
+
+def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[Aids]:
+    """One window for two sides, by word, and the aids that it makes of each.
+
+    It counts the tokens of the side with more of them, the first of two as long. The other follows as
+    `comparing.beside` says; a side that fits is shown whole.
+    """
+    tokens = [trace.sides(head.kind) for trace, head in sides]
+    longest = [max(map(len, one)) for one in tokens]
+    lead = int(longest[1] > longest[0])
+    trace, head = sides[lead]
+    pick(trace, head.kind, head.layer, head.head, most)
+    v = current()
+    window = Aids(True, window=min(v.window or most, most), queries_at=v.queries_at, keys_at=v.keys_at)
+    shown = [window if n > window.window else window.of_whole_text() for n in longest]
+    if not shown[lead].window:
+        return shown
+    a, b = ("AB"[place] for place in (lead, 1 - lead))
+    if tokens[0] == tokens[1]:
+        st.caption("Both maps show this window. The overview is of A.")
+    elif not shown[1 - lead].window:
+        st.caption(f"Overview and window count the tokens of {a}. All of {b} is shown.")
+    else:
+        words = zip(*(sides_in_words(trace, head.kind) for trace, head in (sides[lead], sides[1 - lead])))
+        places = window.windows(trace, head.kind)
+        queries_at, keys_at = (beside(place.start, *both) for place, both in zip(places, words))
+        shown[1 - lead] = replace(window, queries_at=queries_at, keys_at=keys_at)
+        st.caption(
+            f"Overview and window count the tokens of {a}. {b} is placed by the nearest words that both have, or at "
+            "the same token where they share none."
+        )
+    return shown
 
 
 def offer(trace: Trace, kind: str, query: int, key: int) -> None:
@@ -73,20 +112,21 @@ def _slider(field: str, label: str, window: range, n: int) -> None:
     chosen_by(st.slider, field, label, window.start, min_value=0, max_value=n - len(window))
 
 
-def _length(window: int) -> None:
-    chosen_by(st.selectbox, "window", "Tokens shown", window, options=sorted({*LENGTHS, window}))
+def _length(window: int, most: int) -> None:
+    lengths = sorted({window, *(length for length in LENGTHS if length <= most)})
+    chosen_by(st.selectbox, "window", "Tokens shown", window, options=lengths)
 
 
 def _part_or_join() -> None:
     choose(keys_at=current().queries_at if st.session_state.pick_apart else TOGETHER)
 
 
-def _move_to_click() -> None:
+def _move_to_click(window: int) -> None:
     points = st.session_state.overview.selection.points
     if points:
         side, token = points[0]["customdata"][:2]
         field = "keys_at" if side == 1 and current().keys_at != TOGETHER else "queries_at"
-        choose(**{field: _around(int(token), current().window)})
+        choose(**{field: _around(int(token), window)})
 
 
 def _around(token: int, window: int) -> int:

@@ -14,6 +14,7 @@ keys. A certificate whose twin ran softmax in more heads than were compared does
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,7 +22,8 @@ import numpy as np
 import torch
 
 from attnviz.capture.interface import AttentionCall
-from attnviz.capture.layers import Inputs, Progress, eager_pass, to_numpy
+from attnviz.capture.interventions import as_traced
+from attnviz.capture.layers import Inputs, Progress, changes_of, changing, eager_pass, to_numpy
 from attnviz.capture.tracing import batch_of_one, read_text, trace
 from attnviz.core.attention import Stages, attention, attention_from_scores
 from attnviz.errors import AttnvizError
@@ -131,12 +133,12 @@ def _sentences_for(model: LoadedModel) -> list[str]:
 
 
 def certify(model: LoadedModel, traced: Trace, *, progress: Progress | None = None) -> Certificate:
-    """Compare one trace with the model's eager attention on the same text.
+    """Compare one trace with the model's eager attention on the same text, with the same heads replaced, if any.
 
     `progress(layers done)` is called after each layer; what it raises ends the comparison. Raises ValueError where
     layers or shapes are not the same.
     """
-    with model.lock:
+    with model.lock, as_traced(model.module, traced):
         inputs = batch_of_one(model.module, traced.inputs)
         (certificate,) = certify_batch(model.module, traced.model, inputs, traced.route, [traced.layers], progress)
     return certificate
@@ -362,7 +364,11 @@ def _float64_distance(module: Any, inputs: Inputs, route: str) -> float:
 
     single = results(module)
     try:
-        double = results(copy.deepcopy(module).double())
+        wider = copy.deepcopy(module).double()
+        with ExitStack() as stack:
+            for change in changes_of(module):
+                stack.enter_context(changing(wider, change))
+            double = results(wider)
     except (RuntimeError, ValueError):  # some operations have no float64 form, or give NaN: then nothing is excused
         return 0.0
     return max(float(np.abs(a - b).max()) for a, b in zip(single, double))

@@ -14,11 +14,13 @@ from attnviz.capture.interface import Uncapturable
 from attnviz.capture.interventions import head_means, head_outputs, intervened
 from attnviz.capture.layers import capture_batch, forward, observe
 from attnviz.capture.predictions import predictions
-from attnviz.capture.tracing import trace
+from attnviz.capture.removal import mean_outputs
+from attnviz.capture.tracing import batch_of_one, trace
 from attnviz.errors import AttnvizError
 from attnviz.models import zoo
 from attnviz.models.loading import load_model
 from attnviz.traces import Head
+from attnviz.validation.certificate import certify_batch
 
 FIRST = Head("decoder", 0, 1)
 REPORT = Path(attnviz.validation.__file__).with_name("architectures.json")
@@ -280,3 +282,71 @@ def test_a_model_that_shows_too_little_at_the_interface_still_runs_by_itself():
     before = module(**inputs).logits
     assert capture_batch(module, inputs)[0] == "fallback"
     assert torch.equal(module(**inputs).logits, before)
+
+
+# ---- a trace of a changed model
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_changed_trace_is_certified_against_a_twin_changed_alike(name):
+    """On both routes: an untouched twin would fail it, or, where it did not, certify another model."""
+    module = zoo.build(name)
+    inputs = zoo.batch(module, padded=True)
+    gone = {head: 0 for head in head_outputs(module, inputs) if head.layer == 0 and head.head == 0}
+    with intervened(module, gone):
+        route, texts = capture_batch(module, inputs)
+        certificates = certify_batch(module, name, inputs, route, texts)
+    assert all(one.passed for one in certificates)
+    untouched = certify_batch(module, name, inputs, route, texts)
+    assert not any(one.passed for one in untouched)
+
+
+def test_another_head_replaced_is_not_excused_by_float64(gpt2):
+    """The gate widens by how far the format is from float64: of the same change, or it would hide any."""
+    module, inputs = gpt2
+    with intervened(module, {FIRST: 0}):
+        route, texts = capture_batch(module, inputs)
+    with intervened(module, {Head("decoder", 0, 2): 0}):
+        assert not any(one.passed for one in certify_batch(module, "gpt2", inputs, route, texts))
+
+
+def test_a_trace_keeps_what_was_replaced_and_predicts_so():
+    model = load_model("tiny-gpt")
+    with intervened(model.module, {FIRST: 0}):
+        inside = trace(model, "The queen and the king")
+        expected = predictions(model, inside)
+    changed = trace(model, "The queen and the king", replaced={FIRST: 0})
+    assert changed.replaced == {FIRST: 0} and not inside.replaced
+    assert np.array_equal(changed.layers[1].q, inside.layers[1].q)
+    assert predictions(model, changed) == expected != predictions(model, inside)
+    with pytest.raises(AttnvizError, match="L9"):
+        trace(model, "The queen", replaced={Head("decoder", 9, 0): 0})
+
+
+def test_what_an_encoder_decoder_writes_is_written_before_a_head_is_replaced():
+    model = load_model("tiny-translator")
+    gone = {Head("cross", 0, 1): 0, Head("encoder", 0, 0): 0}
+    changed, plain = (trace(model, "21 Nov 2026", replaced=replaced) for replaced in (gone, None))
+    assert changed.decoder_tokens == plain.decoder_tokens
+    assert not np.allclose(changed.of_kind("cross")[1].q, plain.of_kind("cross")[1].q)
+
+
+def test_a_changed_pass_computes_no_more_logits_than_are_asked_for(gpt2):
+    """Those of every token of a long text take more memory than its weights."""
+    module, inputs = gpt2
+    with intervened(module, {FIRST: 0}):
+        whole, last = forward(module, inputs).logits, forward(module, inputs, logits_to_keep=1).logits
+    assert last.shape[1] == 1
+    torch.testing.assert_close(last, whole[:, -1:])
+
+
+def test_means_leave_out_texts_that_cannot_be_read():
+    model = load_model("tiny-gpt")
+    told = []
+    means = mean_outputs(model, ["the cat", "word " * 500, "a dog"], lambda *done: told.append(done))
+    outputs = [head_outputs(model.module, batch_of_one(model.module, trace(model, text).inputs))[FIRST][0]
+               for text in ("the cat", "a dog")]  # fmt: skip
+    np.testing.assert_allclose(means[FIRST], np.concatenate(outputs).mean(0), atol=1e-6)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    with pytest.raises(AttnvizError, match="none of the texts"):
+        mean_outputs(model, ["word " * 500])

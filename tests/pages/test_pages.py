@@ -107,6 +107,8 @@ def test_positions_past_the_end_stand_for_the_last_token_and_need_no_sentence():
         ("heads.py", {"top": "7.0", "threshold": "9", "top_k": "999", "shown_as": "lines", "only_from": "99-zz"}),
         ("heads.py", {"model": "<b>no</b>/such", "text": "%00\ufffd", "beyond": "elsewhere", "write": "9999999"}),
         ("compare.py", {"layer": "999", "head_b": "999", "kind": "cross", "model_b": "tiny-gpt", "text_b": "\u202e"}),
+        ("compare.py", {"removed": "L999999.H0-L0.H999999-L0.H0-L0.H0", "stand_in": "mean", "window": "0"}),
+        ("compare.py", {"removed": "L0.H1-%00", "stand_in": "\ufffd", "model": "tiny-translator", "kind": "cross"}),
         ("worked_example.py", {"words": "%5F~~_", "w_q": "a_b~~", "w_k": "", "row": "999", "key": "999"}),
         ("cost.py", {"n": "0", "n_heads": "0", "n_layers": "9999999", "d_k": "0"}),
         ("learning.py", {"learning_rate": "1e300", "learning_seed": "9999999", "learning_step": "9999999"}),

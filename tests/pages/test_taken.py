@@ -5,7 +5,7 @@ import json
 import pytest
 
 from attnviz.export import Plotted
-from attnviz.ui import downloads
+from attnviz.ui import downloads, explore, labels, windows
 from tests.pages.test_pages import open_app
 
 slow = pytest.mark.slow
@@ -32,9 +32,12 @@ FAST = ("soft_lookup.py", "head_labels.py")
 def test_the_charts_of_a_file_are_those_on_screen(page, monkeypatch):
     """A file that shows other numbers than the screen would be worse than none."""
     offered = {}
-    monkeypatch.setattr(
-        downloads, "take_away", lambda key, name, picture, recording=None: offered.update({key: picture})
-    )
+
+    def take(key, name, picture, recording=None):
+        offered[key] = picture
+
+    for module in (downloads, explore, labels, windows):  # pages take it from the first
+        monkeypatch.setattr(module, "take_away", take)
     app = open_app(None, **PAGES[page])
     offered.clear()
     app.switch_page(f"pages/{page}").run()

@@ -19,6 +19,9 @@ def values_of(field):
         return st.sampled_from(sorted(address.CHOICES[field.name]))
     if field.name == "numbers":
         return st.builds("~".join, st.lists(st.text(max_size=9), max_size=4).map(lambda rows: ["hand", *rows]))
+    if field.name == "removed":
+        heads = st.tuples(st.integers(0, 999), st.integers(0, 999)).map(lambda head: "L{}.H{}".format(*head))
+        return st.lists(heads, max_size=4).map("-".join)
     lowest, highest = address.RANGES.get(field.name, (None, None))
     return {
         bool: st.booleans(),
@@ -80,6 +83,11 @@ def test_no_link_whatever_breaks_the_app(query):
         ({"checked_on": "moon"}, "checked on"),
         ({"exercise": "eleven"}, "exercise"),
         ({"numbers": "1_2~3_4"}, "numbers"),
+        ({"removed": "L0.H1-x"}, "removed"),
+        ({"removed": "L00.H1"}, "removed"),
+        ({"removed": "L0.H1-"}, "removed"),
+        ({"removed": "L１.H1"}, "removed"),
+        ({"stand_in": "noise"}, "stand in"),
         ({"top": "7.0"}, "top"),
         ({"threshold": "-0.1"}, "threshold"),
         ({"top": "nan"}, "top"),
