@@ -117,10 +117,12 @@ def shape_of(model: LoadedModel, route: str, layers: Sequence[LayerAttention]) -
     )
 
 
-def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
-    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder.
+def estimate(pace: Pace, n: int, n_decoder: int = LONGEST, writing: int = 0) -> Effort:
+    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder, and `writing` those that the
+    model writes itself.
 
-    Reading counts two passes: what the model expects next is asked for too.
+    Reading counts two passes: what the model expects next is asked for too. Each token that is written counts as the
+    pass over SAMPLE tokens that was timed, since a step reads every weight too.
     """
     shape = pace.shape
     scores = sum(layer.n_heads * math.prod(_sides(shape, layer, n, n_decoder)) for layer in shape.layers)
@@ -130,7 +132,7 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
     n_bytes, checking_bytes = bytes_of(shape, n, n_decoder)
     return Effort(
         n_tokens=n,
-        seconds=TIMES * (2 * by_tokens + once * by_scores),
+        seconds=TIMES * (2 * by_tokens + once * by_scores + writing * SAMPLE * pace.seconds_a_token),
         n_bytes=n_bytes,
         checking_seconds=TIMES * (by_tokens + again * by_scores),
         checking_bytes=checking_bytes,

@@ -161,6 +161,16 @@ def test_a_short_text_is_light_and_a_machine_without_memory_is_known(tiny_model,
     assert effort.free_bytes() > 10**6
 
 
+def test_what_is_written_is_part_of_the_time_that_is_said(tiny_model):
+    """Each written token is a step through the whole model: 64 of them take longer than reading the text."""
+    model = tiny_model("llama")
+    shape = effort.shape_of(model, "interface", trace(model, "the cat sat").layers)
+    pace = effort.Pace(shape, 0.01, 1e-9)
+    read, written = (effort.estimate(pace, 100, writing=n) for n in (0, 10))
+    assert written.seconds - read.seconds == pytest.approx(effort.TIMES * 10 * effort.SAMPLE * 0.01)
+    assert written.checking_seconds == read.checking_seconds
+
+
 def test_the_time_of_comparing_heads_is_scaled_up_from_a_few_rows(monkeypatch, tiny_model):
     """Twice the text is four times the rows and keys: the estimate must follow."""
     monkeypatch.setattr(effort, "_seconds", lambda run: run() and 1.0)

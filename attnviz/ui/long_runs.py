@@ -176,7 +176,8 @@ def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     except Uncapturable:
         return None
     given = how["decoder_text"]
-    return estimate(pace, n_tokens, LONGEST if given is None else len(model.tokenizer(given)["input_ids"]))
+    n_decoder = LONGEST if given is None else len(model.tokenizer(given)["input_ids"])
+    return estimate(pace, n_tokens, n_decoder, _most_written(entry, how))
 
 
 def _ask(efforts: Sequence[Any], asked: Sequence[Wanted]) -> None:
