@@ -20,7 +20,7 @@ import psutil
 from attnviz.capture.generation import LONGEST
 from attnviz.capture.layers import capture_batch
 from attnviz.capture.predictions import keeps_last_logits
-from attnviz.capture.tracing import batch_of_one
+from attnviz.capture.tracing import batch_of_one, run
 from attnviz.core.attention import attention, causal_mask
 from attnviz.models.loading import LoadedModel
 from attnviz.relating import apart_in
@@ -68,6 +68,7 @@ class Pace:
     shape: Shape
     seconds_a_token: float
     seconds_a_score: float
+    seconds_a_step: float = 0.0  # of writing one token; 0 for a model that cannot
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,16 @@ def pace(model: LoadedModel, inputs: Mapping[str, Sequence[int]]) -> Pace:
     short = {name: list(values)[:SAMPLE] for name, values in inputs.items()}
     if model.module.config.is_encoder_decoder:
         short["decoder_input_ids"] = [model.module.config.decoder_start_token_id or 0] * SAMPLE
+    first = {name: values[:1] for name, values in short.items()}
+    writer = model.language_model or model.module
     with model.lock:
         batch = batch_of_one(model.module, short)
         captured = []
         seconds = _seconds(lambda: captured.append(capture_batch(model.module, batch)))
+        step = _seconds(lambda: run(writer, first)) if writer.can_generate() else 0.0
     route, (layers,) = captured[-1]
     width = max(layer.v.shape[-1] for layer in layers)
-    return Pace(shape_of(model, route, layers), seconds / len(short["input_ids"]), _seconds_a_score(width))
+    return Pace(shape_of(model, route, layers), seconds / len(short["input_ids"]), _seconds_a_score(width), step)
 
 
 def shape_of(model: LoadedModel, route: str, layers: Sequence[LayerAttention]) -> Shape:
@@ -121,8 +125,7 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST, writing: int = 0) -> 
     """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder, and `writing` those that the
     model writes itself.
 
-    Reading counts two passes: what the model expects next is asked for too. Each token that is written counts as the
-    pass over SAMPLE tokens that was timed, since a step reads every weight too.
+    Reading counts two passes: what the model expects next is asked for too.
     """
     shape = pace.shape
     scores = sum(layer.n_heads * math.prod(_sides(shape, layer, n, n_decoder)) for layer in shape.layers)
@@ -132,7 +135,7 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST, writing: int = 0) -> 
     n_bytes, checking_bytes = bytes_of(shape, n, n_decoder)
     return Effort(
         n_tokens=n,
-        seconds=TIMES * (2 * by_tokens + once * by_scores + writing * SAMPLE * pace.seconds_a_token),
+        seconds=TIMES * (2 * by_tokens + once * by_scores + writing * pace.seconds_a_step),
         n_bytes=n_bytes,
         checking_seconds=TIMES * (by_tokens + again * by_scores),
         checking_bytes=checking_bytes,
