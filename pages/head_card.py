@@ -52,12 +52,13 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], title: str) -> None:
 def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]:
     """What the head does in the reader's own sentence, for the labels given to it and the one that is looked at, and
     its weight on their targets there."""
-    causal, told = at.kind == "decoder", {}
+    told = {}
     st.subheader("In your sentence")
     mine = pickers.current_trace(MOST)
     st.caption(plain(mine.text))
     places = targets_in(mine)
-    own = mine.weights(at.layer, at.head, at.kind)
+    stages = mine.attention(at.layer, at.head, at.kind)
+    own = stages.weights
     for one in dict.fromkeys([*given, label]):
         spelt = method.spelt(one)
         if one.split(":")[0] in GOLD:
@@ -65,14 +66,14 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]
         elif one not in places:
             st.markdown(f"**{spelt}**: no place to act here.")
         else:
-            act = activity(own, places[one], causal)
+            act = activity(stages, places[one])
             told[f"weight on the targets of {spelt} in the sentence"] = act.weight
             st.markdown(
                 f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
-    row = activity(own, places[label], causal).strongest[0] if label in places else liveliest(mine, own)
+    row = activity(stages, places[label]).strongest[0] if label in places else liveliest(mine, own)
     drawn = one_head(mine, at.kind, at.layer, at.head)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
                      glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
@@ -152,10 +153,9 @@ try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
     target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
-    weights = trace.weights(at.layer, at.head, at.kind)
     cell = (UNTOLD, UNTOLD)
     if target is not None:
-        done = activity(weights, target, causal)
+        done = activity(trace.attention(at.layer, at.head, at.kind), target)
         cell = done.strongest
         numbers[f"weight on the targets of {method.spelt(label)} in its {EXAMPLES[position]} probe"] = done.weight
         st.markdown(

@@ -122,6 +122,7 @@ def watching_eager(watcher: EagerWatcher) -> Iterator[None]:
 def prepare(module: Any) -> None:
     """Route a model's attention through the recorder, once and for good; idle, it runs SDPA as before.
 
+    From then on it keeps no keys and values for a next token, unless a call asks for them, as writing does.
     Raises Bypassed for a model whose attention does not go through the interface.
     """
     if module.config._attn_implementation == IMPLEMENTATION:
@@ -129,6 +130,7 @@ def prepare(module: Any) -> None:
     if not type(module)._can_set_attn_implementation():
         raise Bypassed(f"{type(module).__name__} computes attention without transformers' attention interface.")
     module.set_attn_implementation(IMPLEMENTATION)
+    module.config.use_cache = False
 
 
 def eager_twin(module: Any) -> Any:

@@ -1,5 +1,6 @@
 """Every layer's weights on a batch, one layer at a time: made as the layer runs, reduced, and let go."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,12 +18,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """One layer on a batch: weights [batch, heads, queries, keys], output [batch, heads, queries, d_v]."""
+    """One layer on a batch: weights [batch, heads, queries, keys], output [batch, heads, queries, d_v], and `visible`
+    [batch, queries, keys], which keys a row may look at, in any of its heads."""
 
     kind: str
     index: int
     weights: np.ndarray
     output: np.ndarray
+    visible: np.ndarray
 
 
 def reduce_weights(module: Any, rows: Sequence[Sequence[int]], reduce: Callable[[LayerWeights], T]) -> list[T]:
@@ -35,7 +38,8 @@ def reduce_weights(module: Any, rows: Sequence[Sequence[int]], reduce: Callable[
         with _disable_current_modes():  # the tap would look at every operation of ours, in vain
             check_finite(module, call)
             stages = _attention_of(call)
-        return reduce(LayerWeights(kind, index, stages.weights.cpu().numpy(), stages.output.cpu().numpy()))
+            arrays = stages.weights, stages.output, (stages.masked > -math.inf).any(1)
+        return reduce(LayerWeights(kind, index, *(array.cpu().numpy() for array in arrays)))
 
     return observe(module, {"input_ids": torch.tensor(rows, device=module.device)}, keep).kept
 

@@ -71,4 +71,4 @@ def copying(language_model: Any, probes: Sequence[Probe], heads: Sequence[Head])
             hits[probe.unit] += (above / counts[of_pair]).sum(-1)
             rows[probe.unit] += len(queries)
     used = rows > 0
-    return Tally(hits[used], rows[used], np.zeros(used.sum()))
+    return Tally(hits[used], rows[used], np.zeros((used.sum(), 1)))

@@ -24,7 +24,8 @@ COLUMNS = ("label", "score", "baseline", "low", "high", "n", "p", "confidence", 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """One label on one family: its tally over the units that ask for it, its weight's tally (the same for labels that
-    are no choice), its control's hits [units, heads], and the units' numbers."""
+    are no choice), its control's hits [units, heads] or, where they are the same for all heads, [units, 1], and the
+    units' numbers."""
 
     label: str
     tally: Tally
@@ -43,7 +44,8 @@ class Measured:
 
     @cached_property
     def baseline(self) -> np.ndarray:
-        return self.control.sum(0) / self.tally.rows.sum()
+        """[heads] the control's score."""
+        return np.broadcast_to(self.control.sum(0) / self.tally.rows.sum(), self.tally.hits.shape[1:])
 
     @cached_property
     def enrichment(self) -> np.ndarray:
@@ -87,9 +89,7 @@ def measured(found: Mapping[str, Tally], rules: Mapping[str, np.ndarray]) -> dic
         if name.split(":")[0] not in CRITERIA:
             continue
         used = tally.rows > 0
-        control = np.broadcast_to(tally.even[:, None], tally.hits.shape)
-        if name in rules:
-            control = np.broadcast_to(rules[name][:, None], tally.hits.shape)
+        control = rules[name][:, None] if name in rules else tally.even
         if control_of(name) in found:
             own = found[control_of(name)]
             used &= own.rows > 0

@@ -23,7 +23,7 @@ from .targets import (
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "method.md"
 SECTION = "## The labels\n"
-UNIFORM = "What uniform weights would put there."
+UNIFORM = "What uniform weights would put there, on the keys that the layer lets a row look at."
 PASSAGES = "Passages of up to 64 tokens; again on other passages, and on random tokens."
 REPEATS = "A chunk of random tokens, said twice, in mixed lengths; again on running text that is said twice."
 SENTENCES = "Generated sentences with gold arcs; again on templates and pairings that were never used before."

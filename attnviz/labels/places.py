@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnviz.capture.tracing import trace_ids
+from attnviz.core.attention import Stages
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import read_ids, tokenize
@@ -16,7 +17,7 @@ from attnviz.traces import Trace
 from .labels import SEED
 from .material import first_family, frame_of, positional_targets
 from .study import Study
-from .targets import Probe, Target, after_duplicates, duplicates, earlier_pieces, marked, visible_keys
+from .targets import Probe, Target, after_duplicates, duplicates, earlier_pieces, marked
 
 TRIED = 6
 Asked = dict[tuple[int, ...], dict[str, Target]]
@@ -25,7 +26,7 @@ Asked = dict[tuple[int, ...], dict[str, Target]]
 @dataclass(frozen=True)
 class Activity:
     """What a head gives a label's targets in one text: the weight on them, a mean over `rows` rows, what uniform
-    weights would give, and the cell (query, key) among them that gets most."""
+    weights would give on the keys that its rows may look at, and the cell (query, key) among them that gets most."""
 
     weight: float
     uniform: float
@@ -33,14 +34,16 @@ class Activity:
     strongest: tuple[int, int]
 
 
-def activity(weights: np.ndarray, target: Target, causal: bool) -> Activity:
-    """weights [queries, keys] of one head on a target that has rows."""
-    given = weights[target.queries, target.keys]
+def activity(stages: Stages, target: Target) -> Activity:
+    """What one head, whose stages are [queries, keys], gives a target that has rows."""
+    given = stages.weights[target.queries, target.keys]
     best = int(given.argmax())
     rows = target.n_rows()
+    visible = stages.masked > -np.inf
+    alike = visible / np.maximum(visible.sum(-1, keepdims=True), 1)
     return Activity(
         float(given.sum()) / rows,
-        target.even(visible_keys(len(weights), causal)) / rows,
+        float(alike[target.queries, target.keys].sum()) / rows,
         rows,
         (int(target.queries[best]), int(target.keys[best])),
     )
@@ -111,8 +114,8 @@ def trigger(model: LoadedModel, study: Study, label: str, number: int, probes: A
         text = typed(model, ids, read_ids(model.tokenizer, ids)[0])
         if target is None or text is None:
             continue
-        weights = trace_ids(model, ids).weights(head.layer, head.head, head.kind)
-        found.append((activity(weights, target, head.kind == "decoder").weight, text))
+        stages = trace_ids(model, ids).attention(head.layer, head.head, head.kind)
+        found.append((activity(stages, target).weight, text))
         if len(found) == TRIED:
             break
     if not found:

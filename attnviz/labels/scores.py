@@ -16,16 +16,17 @@ from attnviz.capture.weights import LayerWeights, reduce_weights
 from attnviz.core.measures import entropy
 from attnviz.traces import Head
 
-from .targets import REST, Probe, visible_keys
+from .targets import REST, Probe
 
-BATCH_TOKENS = 256  # queries, keys and values of this many tokens are held at a time
+BATCH_TOKENS = 128  # what a model computes of this many tokens is held at a time
 ENTROPY = "entropy"
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Tally:
-    """One label's sums by unit: hits [units, heads], rows [units], even [units] (what uniform weights would hit)."""
+    """One label's sums by unit: hits [units, heads], rows [units], even (what uniform weights would hit, on the keys
+    that a layer lets a row look at) [units, heads], or [units, 1] where that is the same in all layers."""
 
     hits: np.ndarray
     rows: np.ndarray
@@ -51,26 +52,34 @@ def tallies(
     units = 1 + max(probe.unit for probe in probes)
     total = sum(len(probe.ids) for probe in probes)
     heads: list[Head] = []
-    sums: dict[str, list[Any]] = {}
+    *_, names = _names(probes)
+    rows = np.zeros((len(names), units))
     done = 0
     for batch in batches(probes):
         asked = _asked_of(batch)
         layers = reduce_weights(module, [probe.ids for probe in batch], asked.of_layer)
-        heads = heads or [Head(kind, index, head) for kind, index, hits in layers for head in range(hits.shape[1])]
-        hits = np.concatenate([hits for *_, hits in layers], axis=1)
-        column = {name: number for number, name in enumerate(asked.names)}
-        for probe, of_probe in zip(batch, hits):
-            for name, (rows, even) in _row_counts(probe, heads[0].kind == "decoder").items():
-                all_hits, all_rows, all_even = sums.setdefault(
-                    name, [np.zeros((units, len(heads)), dtype=np.float32), np.zeros(units), np.zeros(units)]
-                )
-                all_hits[probe.unit] += of_probe[:, column[name]]
-                all_rows[probe.unit] += rows
-                all_even[probe.unit] += even
+        if not heads:
+            heads = [Head(one.kind, one.index, head) for one in layers for head in range(one.hits.shape[-1])]
+            hits = np.zeros((len(names), units, len(heads)), dtype=np.float32)  # in one piece, which can be given back
+            even = np.zeros((len(names), units, len(layers)))
+        places = [names.index(name) for name in asked.names]
+        for number, probe in enumerate(batch):
+            hits[places, probe.unit] += np.concatenate([one.hits[number] for one in layers], axis=-1)
+            even[places, probe.unit] += np.stack([one.even[number] for one in layers], axis=-1)
+            rows[places, probe.unit] += asked.rows[number]
         done += sum(len(probe.ids) for probe in batch)
         if progress is not None:
             progress(done, total)
-    return heads, {name: Tally(*parts) for name, parts in sums.items()}
+    alike = bool((even == even[..., :1]).all())
+    of_heads = even[..., :1] if alike else even.astype(np.float32).repeat([one.hits.shape[-1] for one in layers], -1)
+    return heads, {name: Tally(hits[place], rows[place], of_heads[place]) for place, name in enumerate(names)}
+
+
+def _names(probes: Sequence[Probe]) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """The targets and the choices that probes ask for, and all that a tally is kept of."""
+    targets = list(dict.fromkeys(name for probe in probes for name in probe.targets))
+    choices = sorted({label for probe in probes if probe.picks is not None for label in probe.picks.labels})
+    return targets, choices, (*targets, *[ENTROPY] * (REST in targets), *choices, *map(weight_of, choices))
 
 
 def batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
@@ -84,16 +93,28 @@ def batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
 
 
 @dataclass(frozen=True, eq=False)
+class _Reduced:
+    """One layer's hits [batch, names, heads], and what uniform weights would hit in it, even [batch, names]."""
+
+    kind: str
+    index: int
+    hits: np.ndarray
+    even: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class _Asked:
     """What a batch of B probes of n tokens asks, as arrays that many heads' weights are multiplied with at once.
 
-    pairs [B, n · n, targets] marks the pairs (query, key) of each target, resting [B, n] the rows whose entropy counts.
-    The choices of each probe are padded to R rows and W words with zeros: reads [B, R, n] and words [B, W, n], which of
-    the words are candidates, correct and visible [B, R, W], and which label each row has, by_label [B, R, choices].
+    names are those of all tallies: of targets, entropy, choices and their weights; rows [B, names] how many rows each
+    has. pairs [B, n · n, targets] marks the pairs (query, key) of each target, resting [B, n] the rows whose entropy
+    counts. The choices of each probe are padded to R rows and W words with zeros: reads [B, R, n] and words [B, W, n],
+    which of the words are candidates, correct and visible [B, R, W], and which label each row has, by_label
+    [B, R, choices].
     """
 
-    targets: tuple[str, ...]
-    choices: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: np.ndarray
     pairs: np.ndarray
     resting: np.ndarray
     reads: np.ndarray
@@ -103,25 +124,33 @@ class _Asked:
     visible: np.ndarray
     by_label: np.ndarray
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.targets, ENTROPY, *self.choices, *map(weight_of, self.choices))
+    def of_layer(self, layer: LayerWeights) -> _Reduced:
+        return _Reduced(layer.kind, layer.index, self.hits(layer.weights, layer.visible), self.even(layer.visible))
 
-    def of_layer(self, layer: LayerWeights) -> tuple[str, int, np.ndarray]:
-        """Its kind, its index, and its hits [B, heads, names]."""
-        return layer.kind, layer.index, self.hits(layer.weights, layer.kind == "decoder")
-
-    def hits(self, weights: np.ndarray, causal: bool) -> np.ndarray:
-        """weights [B, heads, n, n] to [B, heads, names], each summed over its rows."""
+    def hits(self, weights: np.ndarray, visible: np.ndarray) -> np.ndarray:
+        """weights [B, heads, n, n] and visible [B, n, n] to [B, names, heads], each summed over its rows."""
         batch, n_heads, n, _ = weights.shape
         found = [weights.reshape(batch, n_heads, n * n) @ self.pairs]
-        spread = np.zeros((batch, n_heads, 1))
-        if self.resting.any():
-            share = entropy(weights) / np.log2(np.maximum(visible_keys(n, causal), 2))  # a row of one key has none
-            spread = (share @ self.resting[:, :, None])[..., None, 0]
-        found.append(spread)
-        if self.choices:
+        if ENTROPY in self.names:
+            share = entropy(weights) / np.log2(np.maximum(visible.sum(-1), 2))[:, None]  # a row of one key has none
+            found.append(share @ self.resting[:, :, None])
+        if self.by_label.size:
             found += self._choice_hits(weights)
+        return np.concatenate(found, axis=-1).mT
+
+    def even(self, visible: np.ndarray) -> np.ndarray:
+        """visible [B, n, n] to [B, names]: what `hits` would be of weights that are the same on all visible keys; of
+        a choice, what chance would give."""
+        alike = visible / np.maximum(visible.sum(-1, keepdims=True), 1)
+        found = [(alike.reshape(len(alike), 1, -1) @ self.pairs)[:, 0]]
+        if ENTROPY in self.names:
+            found.append(self.resting.sum(1, keepdims=True))
+        if self.by_label.size:
+            seen = self.visible & (self.reads @ visible @ self.words.mT > 0)
+            right, others = (self.correct & seen).sum(-1), seen.sum(-1)
+            chance = self.correct.sum(-1) / np.maximum(self.candidates.sum(-1), 1)
+            evenly = right / np.maximum(others, 1)
+            found += [(share[:, None] @ self.by_label)[:, 0] for share in (chance, evenly)]
         return np.concatenate(found, axis=-1)
 
     def _choice_hits(self, weights: np.ndarray) -> list[np.ndarray]:
@@ -137,8 +166,7 @@ class _Asked:
 
 def _asked_of(batch: Sequence[Probe]) -> _Asked:
     n = len(batch[0].ids)
-    targets = sorted({name for probe in batch for name in probe.targets})
-    choices = sorted({label for probe in batch if probe.picks is not None for label in probe.picks.labels})
+    targets, choices, names = _names(batch)
     n_rows = max((len(probe.picks.labels) for probe in batch if probe.picks is not None), default=0)
     n_words = max((len(probe.picks.words) for probe in batch if probe.picks is not None), default=0)
     pairs = np.zeros((len(batch), n * n, len(targets)), dtype=np.float32)
@@ -161,20 +189,9 @@ def _asked_of(batch: Sequence[Probe]) -> _Asked:
             correct[number, :rows, :some] = picks.correct
             visible[number, :rows, :some] = picks.visible
             by_label[number, np.arange(rows), [choices.index(label) for label in picks.labels]] = 1
-    return _Asked(tuple(targets), tuple(choices), pairs, resting, reads, words, candidates, correct, visible, by_label)
-
-
-def _row_counts(probe: Probe, causal: bool) -> dict[str, tuple[int, float]]:
-    """How many rows each label has here, and what uniform weights would hit in them."""
-    visible = visible_keys(len(probe.ids), causal)
-    counts = {name: (target.n_rows(), target.even(visible)) for name, target in probe.targets.items()}
-    if REST in counts:
-        counts[ENTROPY] = (counts[REST][0], float(counts[REST][0]))
-    if probe.picks is not None:
-        correct = probe.picks.correct.sum(1)
-        by_chance, evenly = correct / probe.picks.candidates.sum(1), correct / probe.picks.visible.sum(1)
-        for label in set(probe.picks.labels):
-            rows = [row for row, name in enumerate(probe.picks.labels) if name == label]
-            counts[label] = (len(rows), float(by_chance[rows].sum()))
-            counts[weight_of(label)] = (len(rows), float(evenly[rows].sum()))
-    return counts
+    counts = [pairs.reshape(len(batch), n, n, len(targets)).any(2).sum(1)]
+    if ENTROPY in names:
+        counts.append(resting.sum(1, keepdims=True))
+    counts += [by_label.sum(1)] * 2
+    every = np.concatenate(counts, axis=-1)
+    return _Asked(names, every, pairs, resting, reads, words, candidates, correct, visible, by_label)

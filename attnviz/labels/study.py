@@ -23,7 +23,7 @@ from .copying import by_sign
 from .corpora import Corpus, read, spread
 from .labels import COLUMNS, SEED, Measured, measured, verdicts
 from .material import first_family, frame_of, gold_probes, second_family
-from .scores import ENTROPY, Progress, Tally, tallies
+from .scores import ENTROPY, Progress, tallies
 from .targets import REST, Probe
 
 N_EXAMPLES = 3
@@ -173,14 +173,17 @@ def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -
     """What a model's heads do with what is asked."""
     total = sum(len(probe.ids) for probes in asked.families for probe in probes)
     heads: list[Head] = []
-    sums: list[dict[str, Tally]] = []
-    for probes in asked.families:
-        before = sum(len(probe.ids) for probe in asked.families[0]) if sums else 0
+    found_in: list[dict[str, Measured]] = []
+    shares: list[np.ndarray] = []
+    before = 0
+    for probes, rules in zip(asked.families, asked.rules):
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
-        heads, summed = tallies(model.module, probes, counted)
-        sums.append(summed)
-    controls = (rule_hits(probes, chosen) for probes, chosen in zip(asked.families, asked.rules))
-    first, second = (measured(summed, control) for summed, control in zip(sums, controls))
+        heads, sums = tallies(model.module, probes, counted)
+        found_in.append(measured(sums, rule_hits(probes, rules)))
+        shares = shares or [score(sums[REST]), score(sums[ENTROPY])]
+        before += sum(len(probe.ids) for probe in probes)
+        del sums  # tens of megabytes, most of which no label uses
+    first, second = found_in
     examples: dict[tuple[int, ...], int] = {}
     scores = _scores(first, second, asked.families[0], examples)
     found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, asked.families)
@@ -192,8 +195,8 @@ def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -
         probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in asked.families],
                 "labels": sorted(scores), "rules": asked.rules[0], "corpus": asked.corpus},
         heads=tuple(heads),
-        rest=score(sums[0][REST]),
-        entropy=score(sums[0][ENTROPY]),
+        rest=shares[0],
+        entropy=shares[1],
         scores=scores,
         found=found,
         examples=list(examples),

@@ -29,10 +29,6 @@ class Target:
         """How many rows have a target."""
         return len(np.unique(self.queries))
 
-    def even(self, visible: np.ndarray) -> float:
-        """What uniform weights would give, summed over rows; `visible` [n] is how many keys each row sees."""
-        return float((1 / visible[self.queries]).sum())
-
 
 @dataclass(frozen=True)
 class Picks:
@@ -65,11 +61,6 @@ class Probe:
     def labels(self) -> set[str]:
         """What is asked here."""
         return {*self.targets, *(self.picks.labels if self.picks is not None else ())}
-
-
-def visible_keys(n: int, causal: bool) -> np.ndarray:
-    """[n] how many keys each row sees."""
-    return np.arange(1, n + 1) if causal else np.full(n, n)
 
 
 def at_offset(ordinary: range, offset: int) -> Target:

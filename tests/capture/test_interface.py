@@ -19,6 +19,7 @@ from attnviz.capture.interface import (
     recording,
     watching_eager,
 )
+from attnviz.capture.layers import observe
 from attnviz.capture.tracing import read_text, run, trace
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
@@ -48,6 +49,15 @@ def test_a_prepared_model_computes_what_it_did(fresh, architecture):
     assert model.module.config._attn_implementation == IMPLEMENTATION
     torch.testing.assert_close(hidden(model), before, rtol=0, atol=2e-5)
     prepare(model.module)  # a second time changes nothing
+
+
+def test_a_pass_that_is_looked_at_keeps_nothing_for_a_next_token():
+    """Labelling would hold every layer's keys and values at once; writing, which needs them, asks for them itself."""
+    whole = load_model("tiny-gpt").language_model
+    ids = torch.tensor([[5, 6, 7]])
+    assert observe(whole.base_model, {"input_ids": ids}, lambda *_: None).result.past_key_values is None
+    assert whole(ids).past_key_values is None
+    assert whole.generate(ids, max_new_tokens=2, return_dict_in_generate=True).past_key_values is not None
 
 
 @pytest.mark.parametrize("architecture", ["gemma2", "gpt_oss"])

@@ -73,11 +73,44 @@ def test_a_planted_encoder_gets_exactly_its_labels():
         assert named(rows, *SURE) == planted
 
 
+@pytest.mark.parametrize("architecture", ["gemma2", "gpt_neo"])
+def test_a_uniform_head_in_a_narrow_window_is_not_taken_for_a_local_one(architecture):
+    """Where layers let a row look at its last three keys only, every head would be called local for what its layer is.
+
+    The first layer of two has the window; no head looks at anything in particular. Either route of capture is taken.
+    """
+    size = {"vocab_size": VOCABULARY, "hidden_size": 16, "intermediate_size": 8, "max_position_embeddings": 64}
+    if architecture == "gemma2":
+        config = transformers.Gemma2Config(
+            **size, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=3,
+            layer_types=["sliding_attention", "full_attention"],
+        )  # fmt: skip
+    else:
+        config = transformers.GPTNeoConfig(
+            **size, num_layers=2, num_heads=2, window_size=3, attention_types=[[["local", "global"], 1]]
+        )
+    module = transformers.AutoModel.from_config(config).eval().requires_grad_(False)
+    for name, parameter in module.named_parameters():
+        if "q_proj" in name:
+            parameter.zero_()
+    frame = Frame((0,), (), True)
+    drawn = repeats(range(2, VOCABULARY), 0, 2, split="test", seed=1, periods=(16,))
+    _, found = tallies(module, random_probes(drawn, frame))
+    local = found["local"]
+    np.testing.assert_allclose(local.hits, np.broadcast_to(local.even, local.hits.shape), rtol=1e-5)
+    assert (local.hits[:, :2] > 0.9 * local.rows[:, None]).all() and (
+        local.hits[:, 2:] < 0.4 * local.rows[:, None]
+    ).all()
+    np.testing.assert_allclose(found["entropy"].hits / found["entropy"].rows[:, None], 1, rtol=1e-5)
+    assert not any(verdicts_on(module, frame))
+
+
 def test_a_head_that_is_no_better_than_its_control_stays_low():
     """The scores alone would do: 0.9 of the weight, ten times what uniform weights give."""
     rows = np.full(30, 10.0)
-    tally = Tally(np.full((30, 2), 9.0), rows, rows * 0.05)
-    control = Tally(np.column_stack([np.full(30, 9.0), np.full(30, 1.0)]), rows, rows * 0.05)
+    even = rows[:, None] * 0.05
+    tally = Tally(np.full((30, 2), 9.0), rows, even)
+    control = Tally(np.column_stack([np.full(30, 9.0), np.full(30, 1.0)]), rows, even)
     first = measured({"induction": tally, "control of induction": control}, {})
     found = verdicts(first, first, 2)
     assert named(found[0], "low") == {"induction"} == named(found[1], "high")
@@ -88,20 +121,21 @@ def test_a_choice_must_beat_the_best_rule_by_ten_points():
     rng = np.random.default_rng(0)
     rows = np.full(300, 2.0)
     hits = rng.binomial(2, [0.5, 0.75], size=(300, 2)).astype(float)
-    weight = Tally(np.full((300, 2), 1.4), rows, rows * 0.2)
+    even = rows[:, None] * 0.2
+    weight = Tally(np.full((300, 2), 1.4), rows, even)
     name = "syntactic:obj:to_head"
-    sums = {name: Tally(hits, rows, rows * 0.2), f"weight of {name}": weight}
+    sums = {name: Tally(hits, rows, even), f"weight of {name}": weight}
     rule = rng.binomial(2, 0.5, size=300)
     first = measured(sums, {name: rule})
     (none, found) = verdicts(first, first, 2)
     assert none == [] and named(found, "high") == {name}
     assert found[0].keys() == set(COLUMNS) and found[0]["baseline"] == pytest.approx(rule.sum() / 600)
-    flat = sums | {f"weight of {name}": Tally(np.full((300, 2), 0.5), rows, rows * 0.2)}
+    flat = sums | {f"weight of {name}": Tally(np.full((300, 2), 0.5), rows, even)}
     assert verdicts(measured(flat, {name: rule}), first, 2) == [[], []]
 
 
 def test_too_few_rows_say_nothing():
-    tally = Tally(np.full((10, 1), 20.0), np.full(10, 20.0), np.ones(10))
+    tally = Tally(np.full((10, 1), 20.0), np.full(10, 20.0), np.ones((10, 1)))
     assert measured({"previous_token": tally}, {}) == {}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attnviz.capture.tracing import trace, trace_ids
+from attnviz.core.attention import attention, causal_mask
 from attnviz.labels.kept import kept
 from attnviz.labels.places import activity, asked, liveliest, targets_in, trigger, typed
 from attnviz.labels.targets import Target
@@ -48,10 +49,16 @@ def test_pieces_of_a_word_are_not_mixed_up_between_the_texts_of_a_pair(minilm):
 
 
 def test_activity_is_the_weight_on_the_targets_a_row():
-    weights = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.3, 0.2]])
-    found = activity(weights, Target(np.array([1, 2, 2]), np.array([0, 0, 1])), causal=True)
+    """The card holds it against uniform weights, which in a window of two keys are a half each."""
+    target = Target(np.array([1, 2, 2]), np.array([0, 0, 1]))
+    scores = np.log(np.array([[1, 1, 1], [0.25, 0.75, 1], [0.5, 0.3, 0.2]]))
+    found = activity(attention(scores, np.eye(3), np.eye(3), mask=causal_mask(3)), target)
     assert found.weight == pytest.approx((0.25 + 0.8) / 2) and found.rows == 2
     assert found.uniform == pytest.approx((1 / 2 + 2 / 3) / 2) and found.strongest == (2, 0)
+    window = causal_mask(3)
+    window[2, 0] = False
+    found = activity(attention(scores, np.eye(3), np.eye(3), mask=window), target)
+    assert found.weight == pytest.approx((0.25 + 0.6) / 2) and found.uniform == pytest.approx(1 / 2)
 
 
 def test_gold_answers_of_a_probe_are_found_again(model, probes):

@@ -192,7 +192,8 @@ def test_choices_by_hand(monkeypatch):
         (False, {"x": 1, "y": 1, "z": 0}, {"x": 1 + 0.2 / 0.5, "y": 0.3 / 0.5, "z": 0}),
     ):
         probe = Probe(0, (0, 1, 2, 3, 4), {}, word_picks(words, questions, 5, causal))
-        layer = LayerWeights("decoder" if causal else "encoder", 0, weights[None], weights[None])
+        visible = np.tri(5, dtype=bool) if causal else np.ones((5, 5), dtype=bool)
+        layer = LayerWeights("decoder" if causal else "encoder", 0, weights[None], weights[None], visible[None])
         monkeypatch.setattr("attnviz.labels.scores.reduce_weights", lambda module, rows, do, layer=layer: [do(layer)])
         _, found = tallies(None, [probe])
         assert {name: tally.hits.item() for name, tally in found.items() if not name.startswith("weight of")} == hits
