@@ -28,7 +28,7 @@ def take_away(
         return export.made(picture(look), ending)
 
     with st.popover("Take it away", icon=":material/download:", key=f"away_{key}"):
-        st.caption("What is on screen, with its model, text, settings, versions and certificate inside.")
+        st.caption("What is on screen; each file says inside where it comes from.")
         called = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
         for ending, label in export.ENDINGS.items():
             st.download_button(
