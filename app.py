@@ -3,7 +3,7 @@
 import streamlit as st
 
 from attnviz.components import copy_link
-from attnviz.ui import pickers, state
+from attnviz.ui import findings, pickers, state
 from attnviz.ui.lessons import LESSONS
 from attnviz.ui.messages import say_left_out, show_notices
 
@@ -44,8 +44,10 @@ show_notices()
 too_long = st.empty()
 try:
     page.run()
-except state.PageEnds:
+except state.PageEnds as ended:
     state.on_screen(*st.query_params)  # what the page did not come to is still what the address names
+    if isinstance(ended, state.PageWaits):
+        findings.keep_unread(page.url_path)
 finally:
     state.finish()
     say_left_out(too_long)

@@ -19,15 +19,17 @@ from attnviz.capture.generation import LONGEST
 from attnviz.capture.layers import capture_batch
 from attnviz.capture.memory import hand_back
 from attnviz.capture.predictions import keeps_last_logits
-from attnviz.capture.tracing import batch_of_one
+from attnviz.capture.tracing import batch_of_one, run
 from attnviz.core.attention import attention, causal_mask
 from attnviz.models.loading import LoadedModel
-from attnviz.traces import BLOCK_BYTES, LayerAttention
+from attnviz.relating import apart_in
+from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
 from attnviz.validation.certificate import ALL_ROWS_UP_TO
 
 SAMPLE = 64  # tokens of the short text; a text that is no longer is not estimated
 SLOW, LARGE = 2.0, 500 * 10**6  # seconds and bytes from which a reader is asked first
 RUNNING = 0.15  # seconds that each thing is timed for
+ROWS = 16  # of a text that comparing heads is timed on
 BLOCK = (64, 2048)  # queries and keys whose scores are timed
 TIMES = 1.5  # seconds are said this much longer, and bytes this much larger, than they are counted
 BYTES = 1.2
@@ -65,6 +67,7 @@ class Pace:
     shape: Shape
     seconds_a_token: float
     seconds_a_score: float
+    seconds_a_step: float = 0.0  # of writing one token; 0 for a model that cannot
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,16 @@ def pace(model: LoadedModel, inputs: Mapping[str, Sequence[int]]) -> Pace:
     short = {name: list(values)[:SAMPLE] for name, values in inputs.items()}
     if model.module.config.is_encoder_decoder:
         short["decoder_input_ids"] = [model.module.config.decoder_start_token_id or 0] * SAMPLE
+    first = {name: values[:1] for name, values in short.items()}
+    writer = model.language_model or model.module
     with model.lock:
         batch = batch_of_one(model.module, short)
         captured = []
         seconds = _seconds(lambda: captured.append(capture_batch(model.module, batch)))
+        step = _seconds(lambda: run(writer, first)) if writer.can_generate() else 0.0
     route, (layers,) = captured[-1]
     width = max(layer.v.shape[-1] for layer in layers)
-    return Pace(shape_of(model, route, layers), seconds / len(short["input_ids"]), _seconds_a_score(width))
+    return Pace(shape_of(model, route, layers), seconds / len(short["input_ids"]), _seconds_a_score(width), step)
 
 
 def shape_of(model: LoadedModel, route: str, layers: Sequence[LayerAttention]) -> Shape:
@@ -114,8 +120,9 @@ def shape_of(model: LoadedModel, route: str, layers: Sequence[LayerAttention]) -
     )
 
 
-def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
-    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder.
+def estimate(pace: Pace, n: int, n_decoder: int = LONGEST, writing: int = 0) -> Effort:
+    """For a text of n tokens; `n_decoder` are those of the decoder beside an encoder, and `writing` those that the
+    model writes itself.
 
     Reading counts two passes: what the model expects next is asked for too.
     """
@@ -127,12 +134,21 @@ def estimate(pace: Pace, n: int, n_decoder: int = LONGEST) -> Effort:
     n_bytes, checking_bytes = bytes_of(shape, n, n_decoder)
     return Effort(
         n_tokens=n,
-        seconds=TIMES * (2 * by_tokens + once * by_scores),
+        seconds=TIMES * (2 * by_tokens + once * by_scores + writing * pace.seconds_a_step),
         n_bytes=n_bytes,
         checking_seconds=TIMES * (by_tokens + again * by_scores),
         checking_bytes=checking_bytes,
         free=free_bytes(),
     )
+
+
+def comparing_seconds(trace: Trace, head: Head) -> float:
+    """Upper bound of `relating.apart` over a text: a few rows of its first layer, timed and scaled up."""
+    layers = trace.of_kind(head.kind)
+    rows = np.arange(min(ROWS, layers[0].n_queries))
+    seconds = _seconds(lambda: apart_in(layers[0].attention(rows=rows), layers[head.layer].attention(head.head, rows)))
+    n_heads = sum(layer.n_heads for layer in layers)
+    return TIMES * seconds / (len(rows) * layers[0].n_heads) * layers[0].n_queries * n_heads
 
 
 def together(efforts: Sequence[Effort]) -> Effort:

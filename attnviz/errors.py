@@ -1,5 +1,8 @@
 """The one error that means: this request cannot be served, and here is what to do about it."""
 
+import json
+from typing import Any
+
 
 class AttnvizError(Exception):
     """Its message is for the reader: what happened and what to do, in one line, no traceback needed."""
@@ -10,3 +13,15 @@ def in_one_line(text: object, limit: int = 80) -> str:
     line = " ".join(str(text).split())
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def json_object(file: bytes, name: str, wanted: str, again: str) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises AttnvizError for any other file, with what is `wanted` of it, or how to
+    make it `again`."""
+    try:
+        told = json.loads(file)
+    except (ValueError, RecursionError) as error:
+        raise AttnvizError(f"{name} is no JSON ({in_one_line(error)}): {again}.") from error
+    if not isinstance(told, dict):
+        raise AttnvizError(f"{name} holds a {type(told).__name__}, where {wanted}.")
+    return told

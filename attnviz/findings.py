@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
-from attnviz.errors import AttnvizError, in_one_line
+from attnviz.errors import AttnvizError, in_one_line, json_object
 from attnviz.reading import Reading, strongest
 
 MOST = 2**20  # bytes
 MOST_NUMBERS = 100
 LONGEST_NOTE = 4000  # characters
 TOLERANCE = 2e-5  # what a number may differ by, or by which share of it where it is above one: the gate of drift
-PAGES = ("heads", "compare")
+PAGES = ("heads", "compare", "similar", "head_card", "head_labels")
 STRONGEST = 5
 
 
@@ -77,12 +77,7 @@ def read(file: bytes, name: str) -> Finding:
     name = in_one_line(name, 60)
     if len(file) > MOST:
         raise AttnvizError(f"'{name}' has {len(file) / 2**20:,.1f} MiB, a finding a few KiB: pick another file.")
-    try:
-        told = json.loads(file)
-    except (ValueError, RecursionError) as error:
-        raise AttnvizError(f"'{name}' is no JSON ({in_one_line(error)}): save the finding again.") from error
-    if not isinstance(told, dict):
-        raise AttnvizError(f"'{name}' holds a {type(told).__name__}, where a finding is an object.")
+    told = json_object(file, f"'{name}'", "a finding is an object", "save the finding again")
     parts = [part.name for part in fields(Finding)]
     missing = [part for part in parts if part not in told]
     if missing:

@@ -6,7 +6,6 @@ need pickle, are refused, and the size that a file unpacks to is looked up befor
 
 import hashlib
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from attnviz.errors import AttnvizError, in_one_line
+from attnviz.errors import AttnvizError, in_one_line, json_object
 from attnviz.traces import LayerAttention, Trace
 
 MOST = 256 * 2**20  # bytes, unpacked
@@ -138,12 +137,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
 def _from_json(file: bytes) -> dict[str, np.ndarray]:
     if len(file) > MOST_JSON:
         raise AttnvizError(f"JSON is opened up to {MOST_JSON // 2**20} MiB: save this as .npz.")
-    try:
-        told = json.loads(file)
-    except (ValueError, RecursionError) as error:
-        raise AttnvizError(f"The file is no JSON ({in_one_line(error)}): save it again with json.dump.") from error
-    if not isinstance(told, dict):
-        raise AttnvizError(f"The JSON holds a {type(told).__name__}, where an object with 'tokens' is expected: {SEE}.")
+    wanted = f"an object with 'tokens' is expected: {SEE}"
+    told = json_object(file, "The file", wanted, "save it again with json.dump")
     told |= _recorded_layers(told.pop("layers", None))
     known = {name: value for name, value in told.items() if _is_tokens(name) or _is_weights(name)}
     return {name: _as_array(name, value) for name, value in known.items() if (name, value) != NO_DECODER}

@@ -25,15 +25,21 @@ def apart(traces: Sequence[Trace], head: Head, progress: Callable[[int, int], ob
         layers = trace.of_kind(head.kind)
         for layer in layers:
             for rows, stages in layer.blocks():
-                shares, live = _shares(stages)
-                of_head, live_in_it = _shares(layers[head.layer].attention(head.head, rows))
-                both = live & live_in_it
-                of_rows = np.where(both, jensen_shannon(shares, of_head), 0.0)
+                of_rows, both = apart_in(stages, layers[head.layer].attention(head.head, rows))
                 total[layer.index, : layer.n_heads] += of_rows.sum(axis=-1)
                 n_rows[layer.index, : layer.n_heads] += both.sum(axis=-1)
             if progress is not None:
                 progress(number * shape[0] + layer.index + 1, len(traces) * shape[0])
     return np.divide(total, n_rows, out=np.full(shape, np.nan), where=n_rows > 0)
+
+
+def apart_in(heads: Stages, head: Stages) -> tuple[np.ndarray, np.ndarray]:
+    """The divergence in bits of each row of some heads from the same row of one [heads, rows], 0 where either looks
+    nowhere; and which rows both look in."""
+    shares, live = _shares(heads)
+    of_head, live_in_it = _shares(head)
+    both = live & live_in_it
+    return np.where(both, jensen_shannon(shares, of_head), 0.0), both
 
 
 def _shares(stages: Stages) -> tuple[np.ndarray, np.ndarray]:

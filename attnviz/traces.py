@@ -139,6 +139,7 @@ class Trace:
     route: str = "interface"  # how the layers were captured; "fallback" where the softmax itself was tapped
     read_special: bool = False  # whether special tokens typed in the text were read as such
     add_special: bool = True  # whether the tokenizer's own stand around it
+    from_ids: bool = False  # whether it was read from token ids, which may spell no text
     written: int = 0  # how many tokens, the last ones, the model wrote itself; they are part of `text`
     # Heads whose output the model went on with was another, by what it was; their own layers are as before that.
     replaced: Mapping[Head, "np.ndarray | float"] = field(default_factory=dict)

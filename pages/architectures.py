@@ -1,9 +1,13 @@
 """Architectures: which text models are certified, by which route, how closely, and why some are not."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.theme import theme
 from attnviz.validation.table import decade, stored_report
@@ -53,11 +57,14 @@ if not shown:
     st.info("None has this in its name. A model of an architecture never seen here goes the same way: open it, and it "
             "is certified, or says why not.")  # fmt: skip
 st.plotly_chart(
-    figures.errors_by_route([(one["route"], one["drift"]) for one in passed], theme=theme()),
+    charts.architectures(theme=theme())["errors"],
     theme=None,
     config={"displayModeBar": False},
     alt=f"Largest end-to-end difference of the {len(passed)} certified architectures, by route: at most "
     f"{decade(max(one['drift'] for one in passed))}.",
+)
+take_away(
+    "architectures", "architectures", partial(pictures.of_lesson, "Certified architectures", charts.architectures, {})
 )
 st.caption(
     "Made by `python -m attnviz validate --architectures` in about a minute; errors are given as the power of ten "

@@ -1,13 +1,16 @@
 """What it costs: operations, bytes and seconds, and why twice the text is four times the work."""
 
 from dataclasses import asdict
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures, timing
+from attnviz import charts, timing
 from attnviz.core import cost
 from attnviz.figures.cost import counted, lasting, sized
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
@@ -36,10 +39,12 @@ def fill() -> None:
 preset = next((name for name, (known, _) in cost.PRESETS.items() if known == size), None)
 st.session_state.preset = preset
 st.pills("Published sizes", list(cost.PRESETS), key="preset", on_change=fill)
+sizes = asdict(size)
+drawn = charts.cost(**sizes, theme=theme())
 count, crossing = cost.operations(size), round(cost.overtakes_at(size))
 left, right = st.columns(2, gap="large")
 left.plotly_chart(
-    figures.operations_over_length(size, theme=theme()),
+    drawn["operations"],
     key="operations",
     theme=None,
     config={"displayModeBar": False},
@@ -48,7 +53,7 @@ left.plotly_chart(
     f"{counted(count.projections)}.",
 )
 right.plotly_chart(
-    figures.memory_wall(size, theme=theme()),
+    drawn["memory"],
     key="memory",
     theme=None,
     config={"displayModeBar": False},
@@ -56,6 +61,7 @@ right.plotly_chart(
     + ", ".join(f"{name} at n = {full:,}" for name, full in cost.lengths_that_fill(size).items())
     + "; queries, keys and values grow with n.",
 )
+take_away("lesson", "what it costs", partial(pictures.of_lesson, "What it costs", charts.cost, sizes))
 for place, field, label, options in zip(
     st.columns(4, gap="medium"),
     ("n", "d_k", "n_heads", "n_layers"),
@@ -112,13 +118,19 @@ else:
     exponents = timings.exponents
     first, last = timing.LENGTHS[0], timing.LENGTHS[-1]
     chart.plotly_chart(
-        figures.measured_times(timing.LENGTHS, timings.seconds, exponents, theme=theme()),
+        charts.measured_times(timings.seconds, theme=theme())["timings"],
         key="timings",
         theme=None,
         config={"displayModeBar": False},
         alt=f"Seconds over n, from {first} to {last:,} tokens, on logarithmic axes. "
         + "; ".join(f"{name} grows with n to the {exponent:.2f}" for name, exponent in exponents.items()),
     )
+    with chart:
+        measured = {"seconds": {name: list(times) for name, times in timings.seconds.items()}}
+        take_away(
+            "timings", "measured times",
+            partial(pictures.of_lesson, f"Measured, d_k = {timings.d_k}", charts.measured_times, measured),
+        )  # fmt: skip
     for name, exponent in exponents.items():
         pace = timings.pace[name]
         reading.metric(f"{name}, one head, d_k = {timings.d_k}, n = {last:,}", lasting(timings.seconds[name][-1]))

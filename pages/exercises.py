@@ -1,11 +1,15 @@
 """Exercises: predict, compute, and be told what is off. A teacher's link opens one with chosen numbers."""
 
+from functools import partial
+
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core.exercises import EXERCISES
-from attnviz.core.exercises.harder import CORNERS, POINTS, hull_output
+from attnviz.core.exercises.harder import hull_output
 from attnviz.core.typed import read_matrix
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.exercises import ask, draw, offer_solution, pick, solved, teacher, work_on
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
@@ -35,6 +39,7 @@ with task:
     with given:
         draw(exercise.given, f"given_{work.key}")
         picture = st.empty()
+        below = st.container()
         if name == "patterns":
             st.page_link("pages/heads.py", label="Find such patterns in a trained model", icon=":material/grid_view:")
     with answers:
@@ -57,18 +62,28 @@ with task:
         st.subheader("Solution")
         draw(exercise.solution, f"solution_{work.key}")
 
+settings = {"solution": work.revealed} | ({} if values is None else {"numbers": values.tolist()})
 if name == "hull":
     typed = work.answers.get("inside", [[""] * 3])
     query, _ = read_matrix(typed, ("q0",), ("d0", "d1", "d2"))
     output = None if query is None else hull_output(query)[0]
+    if query is not None:
+        settings["query"] = query.tolist()
     picture.plotly_chart(
-        figures.within_reach(CORNERS, POINTS, title="Values and points", output=output, theme=theme()),
+        charts.exercise(name, **settings, theme=theme())["reach"],
         key="reach",
         theme=None,
         config={"displayModeBar": False},
         alt="A triangle with the values as corners; A lies inside it, B outside, C on the corner v1."
         + ("" if output is None else f" Your output lies at {output.round(4).tolist()}."),
     )
+
+if exercise.given or name == "hull":
+    with below:
+        take_away(
+            "exercise", f"exercise {plan.title}",
+            partial(pictures.of_lesson, f"Exercise: {plan.title}", charts.exercise, {"name": name} | settings),
+        )  # fmt: skip
 
 with picker:
     chosen_by(

@@ -11,8 +11,8 @@ from attnviz.ui.messages import plain, show_error
 state.view()
 st.title("Findings")
 st.markdown(
-    "What you kept under **Heads** or **Compare**: a view, a note and its main numbers. Opening one runs the model "
-    "again and says whether the numbers still hold."
+    "What you kept under **Explore**: a view, a note and its main numbers. Opening one works them out again and says "
+    "whether they still hold."
 )
 kept: dict[str, Finding] = st.session_state.setdefault("findings", {})
 

@@ -1,22 +1,30 @@
 """A head's card: its labels with their evidence, where they show, in the reader's sentence too, and what others say."""
 
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
-from attnviz import components
+from attnviz import charts, components
 from attnviz.errors import AttnvizError
 from attnviz.labels import method
 from attnviz.labels.places import activity, liveliest, targets_in, typed
 from attnviz.labels.published import agreement, claims
 from attnviz.reading import glued, one_head
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, labels, pickers, views
-from attnviz.ui.certificates import badge
+from attnviz.ui import cache, findings, labels, pickers, pictures, views
+from attnviz.ui.address import View
+from attnviz.ui.certificates import badge, in_words
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, current, on_screen, view
+from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen, view
 from attnviz.ui.theme import theme
 
 UNTOLD = 99_999  # a query and a key that nobody chose
+MOST = 512  # tokens of the reader's sentence, which is shown whole
+SHOWN = ("shown_as", "scale", "top", "threshold", "top_k", "side")  # of the view, on a probe
 GOLD = ("syntactic", "coreference", "rare_word")
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
@@ -35,16 +43,61 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, 
     glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
     views.switch()
     views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets)
+    alone = replace(View(), **{name: getattr(current(), name) for name in SHOWN})
+    take_away(
+        "probe", name_of(trace.model, title), partial(pictures.of_head, trace, at, found, alone, title, cell, glue)
+    )
+
+
+def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]:
+    """What the head does in the reader's own sentence, for the labels given to it and the one that is looked at, and
+    its weight on their targets there."""
+    told = {}
+    st.subheader("In your sentence")
+    mine = pickers.current_trace(MOST)
+    st.caption(plain(mine.text))
+    places = targets_in(mine)
+    stages = mine.attention(at.layer, at.head, at.kind)
+    own = stages.weights
+    for one in dict.fromkeys([*given, label]):
+        spelt = method.spelt(one)
+        if one.split(":")[0] in GOLD:
+            st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
+        elif one not in places:
+            st.markdown(f"**{spelt}**: no place to act here.")
+        else:
+            act = activity(stages, places[one])
+            told[f"weight on the targets of {spelt} in the sentence"] = act.weight
+            st.markdown(
+                f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
+                f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
+                f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
+            )
+    row = activity(stages, places[label]).strongest[0] if label in places else liveliest(mine, own)
+    drawn = one_head(mine, at.kind, at.layer, at.head)
+    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
+                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
+    glue = glued(mine, at.kind, drawn.rows, of_keys=False), glued(mine, at.kind, drawn.columns, of_keys=True)
+    title = f"{at} in your sentence"
+    with st.container(horizontal=True):
+        take_away(
+            "mine", name_of(mine.model, title),
+            partial(pictures.of_head, mine, at, drawn, View(shown_as="strip", window=MOST), title, (row, 0), glue),
+        )  # fmt: skip
+        if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
+            open_in_heads(mine.text, at)
+    return told
 
 
 view()
 on_screen("kind", "query", "key")
+finding = findings.show("head_card")
 entry, study = labels.study_here()
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(study)
 at = study.heads[number]
-found = labels.telling(study.found[number])
+found = charts.telling(study.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
 heading.markdown(f"a head of **{plain(labels.short(entry))}**")
@@ -53,10 +106,17 @@ labels.badges(found)
 left, right = st.columns(2, gap="large")
 with left:
     labels.show_evidence(study, number, "evidence")
+    taken = {"layer": at.layer, "head": at.head}
+    with st.container(horizontal=True):
+        take_away(
+            "evidence", name_of(entry.name, at, "labels"),
+            partial(pictures.of_study, f"Labels of {at}", charts.head_evidence, entry, study, taken),
+        )  # fmt: skip
+        keep = findings.place()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
     measured = list(study.scores)
-    first = found[0]["label"] if found else labels.closest(study, number)[0].label
+    first = found[0]["label"] if found else charts.closest(study, number)[0].label
     label = current().scores_of if current().scores_of in measured else first
     chosen_by(
         st.selectbox, "scores_of", "Label", label, options=measured,
@@ -87,6 +147,8 @@ st.session_state.card_looked_at = looked_at
 scores = study.scores[label]
 example = [*scores.best[number], *scores.worst[number]][position]
 ids = study.examples[int(example)]
+numbers = {f"score, {method.spelt(one.label)}": one.score for one in charts.closest(study, number)}
+certified = "none: the probe was not read"
 try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
@@ -96,13 +158,16 @@ try:
         done = activity(trace.attention(at.layer, at.head, at.kind), target)
         cell, targets = done.strongest, set(zip(target.queries.tolist(), target.keys.tolist()))
         outlined = " A line goes round the targets." if len(targets) > 1 and current().shown_as == "heatmap" else ""
+        numbers[f"weight on the targets of {method.spelt(label)} in its {EXAMPLES[position]} probe"] = done.weight
         st.markdown(
             f"On its targets here: **{done.weight:.2f}** of the weight, a mean over {done.rows} "
             f"{'row' if done.rows == 1 else 'rows'} (uniform weights: {done.uniform:.2f}).{outlined}"
         )
     certificate_line = st.empty()
     show(trace, at, cell, targets, f"{at} on a probe")
-    badge(certificate_line, cache.certificate_of(trace), at)
+    certificate = cache.certificate_of(trace)
+    badge(certificate_line, certificate, at)
+    certified = in_words(certificate, at)
     if typed(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)
@@ -112,33 +177,13 @@ try:
         if st.button("Open a text that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
-    st.subheader("In your sentence")
-    mine = pickers.current_trace()
-    st.caption(plain(mine.text))
-    places = targets_in(mine)
-    stages = mine.attention(at.layer, at.head, at.kind)
-    own = stages.weights
-    for one in dict.fromkeys([*(row["label"] for row in found), label]):
-        spelt = method.spelt(one)
-        if one.split(":")[0] in GOLD:
-            st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
-        elif one not in places:
-            st.markdown(f"**{spelt}**: no place to act here.")
-        else:
-            act = activity(stages, places[one])
-            st.markdown(
-                f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
-                f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
-                f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
-            )
-    row = activity(stages, places[label]).strongest[0] if label in places else liveliest(mine, own)
-    drawn = one_head(mine, at.kind, at.layer, at.head)
-    components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
-                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
-    if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
-        open_in_heads(mine.text, at)
+    with suppress(PageEnds):  # the sentence is not read, and the page goes on
+        numbers |= in_your_sentence(at, label, [row["label"] for row in found])
 except AttnvizError as error:
     show_error(error)
+source = findings.Source(entry.name, entry.revision)
+findings.judge(finding, lambda kept: numbers, [source])
+findings.keep(keep, "head_card", f"Card of {at}", [source], numbers, certified)
 
 said = claims(entry.name, entry.architecture or "", entry.n_layers or 0, entry.n_heads or 0)
 if said:

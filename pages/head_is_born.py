@@ -1,15 +1,17 @@
 """A head is born: one head of tiny-gpt at any kept moment of its training, on the reader's own sentence."""
 
 import time
+from functools import partial
 
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.errors import AttnvizError
 from attnviz.models.catalog import checkpoints, training_curves
 from attnviz.traces import Head
-from attnviz.ui import cache
+from attnviz.ui import cache, pictures
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
@@ -71,14 +73,15 @@ with right:
 def draw(at: int) -> None:
     """The head's map and the marked curves at one step."""
     trace = cache.trace_of(f"{MODEL}@{at}", "bundled", view().text)
+    drawn = charts.head_is_born(trace, MODEL, at, layer, head, theme=theme())
     map_place.plotly_chart(
-        figures.heatmap(trace, layer, head, theme=theme(), title=f"L{layer}.H{head} at step {at:,}"),
+        drawn["map"],
         theme=None,
         config={"displayModeBar": False},
         alt=f"Attention weights of L{layer}.H{head} after {at} training steps, over: {' '.join(trace.tokens)[:300]}",
     )
     curves_place.plotly_chart(
-        figures.training_curves(evaluations, at, layer, head, theme=theme()),
+        drawn["curves"],
         theme=None,
         config={"displayModeBar": False},
         alt=(
@@ -102,7 +105,13 @@ try:
         st.rerun()
     draw(step)
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    certificate = cache.certificate_of(cache.trace_of(f"{MODEL}@{step}", "bundled", view().text))
-    badge(certificate_line, certificate, Head("decoder", layer, head))
+    trace, at = cache.trace_of(f"{MODEL}@{step}", "bundled", view().text), Head("decoder", layer, head)
+    settings = {"model": MODEL, "step": step, "layer": layer, "head": head}
+    with left:
+        take_away(
+            "born", name_of(MODEL, at, "step", step),
+            partial(pictures.of_traced, "A head is born", charts.head_is_born, trace, at, str(at), settings),
+        )  # fmt: skip
+    badge(certificate_line, cache.certificate_of(trace), at)
 except AttnvizError as error:
     show_error(error)

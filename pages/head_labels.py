@@ -5,15 +5,16 @@ import json
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.labels.method import spelt
 from attnviz.labels.study import as_table
 from attnviz.traces import Head
-from attnviz.ui import labels
+from attnviz.ui import findings, labels
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, current, on_screen, open_clicked, view
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
 from attnviz.ui.theme import theme
 
+KEPT = 20  # heads whose scores a finding holds, the highest
 NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
            "entropy_share": "%.2f"}  # fmt: skip
 HELP = {
@@ -31,6 +32,7 @@ HELP = {
 view()
 on_screen("kind", "layer", "head")
 st.title("What does each head seem to do?")
+finding = findings.show("head_labels")
 entry, study = labels.study_here()
 number = labels.place(study)
 chosen = study.heads[number]
@@ -45,6 +47,9 @@ left, right = st.columns(2, gap="large")
 with left:
     labels.filters(study)
     labels.mosaic(study, "label_mosaic", chosen)
+    with st.container(horizontal=True):
+        labels.take_mosaic(entry, study, "labels", chosen)
+        keep = findings.place()
 with right:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(str(chosen))
@@ -53,12 +58,12 @@ with right:
     labels.show_evidence(study, number, "evidence")
 
 st.subheader("One label, every head")
-kinds = [label for label in study.scores if current().label in ("", label.split(":")[0])] or list(study.scores)
-most = max(kinds, key=lambda label: sum(row["label"] == label for found in study.found for row in found))
-scores_of = current().scores_of if current().scores_of in kinds else most
+scores_of = labels.scores_of(study)
 with st.container(width=420):
-    chosen_by(st.selectbox, "scores_of", "Scores of", scores_of, options=kinds, format_func=spelt)
-cells = {(head.layer, head.head): labels.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
+    chosen_by(
+        st.selectbox, "scores_of", "Scores of", scores_of, options=labels.labels_that_count(study), format_func=spelt
+    )
+cells = {(head.layer, head.head): charts.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
 st.plotly_chart(
     figures.scores_over_heads(
@@ -118,3 +123,13 @@ with st.container(horizontal=True):
     st.download_button("… as JSON", json.dumps(study.json(), ensure_ascii=False), f"{short}-labels.json",
                        "application/json", icon=":material/download:", on_click="ignore")  # fmt: skip
     st.page_link("pages/method.py", label="How labels are given", icon=":material/menu_book:")
+
+scores = {f"score of L{layer}.H{head}, {spelt(scores_of)}": one.score for (layer, head), one in cells.items()}
+strongest = dict(sorted(scores.items(), key=lambda one: -one[1])[:KEPT])
+own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in charts.closest(study, number)}
+source = findings.Source(entry.name, entry.revision)
+findings.judge(finding, lambda kept: scores | own, [source])
+findings.keep(
+    keep, "head_labels", f"Labels of {labels.short(entry)}, {chosen}", [source], strongest | own,
+    f"labels from {tokens:,} tokens of probes",
+)  # fmt: skip

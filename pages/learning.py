@@ -1,22 +1,19 @@
 """Learning it: gradient descent on W_Q, W_K and W_V, step by step, until each question finds its key."""
 
 import time
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core import learning
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import choose, chosen_by, view
 from attnviz.ui.theme import theme
 
-TABLES = {  # name: rows, columns, title
-    "match": (learning.ASKED, learning.NAMES, "Match: W_Q·W_Kᵀ"),
-    "W_Q": (learning.INPUTS, range(learning.WIDTH), "W_Q"),
-    "W_K": (learning.INPUTS, range(learning.WIDTH), "W_K"),
-    "W_V": (learning.INPUTS, learning.VALUES, "W_V"),
-}
 FRAMES = 15  # of a film from the first step to the last
 FRAME_SECONDS = 0.7  # the browser draws every chart anew
 
@@ -29,7 +26,6 @@ step = min(chosen.learning_step, last)
 choose(learning_rate=rate, learning_seed=seed, learning_step=step)
 example = learning.example()
 *items, asked = learning.tokens(example.X[0])
-questions = [learning.tokens(sequence)[-1] for sequence in example.X]
 
 st.title("Learning it")
 st.markdown(
@@ -67,28 +63,27 @@ weights, output = stages.weights[:, 0], stages.output[:, 0]
 seen, unseen = training.training[step], training.held_out[step]
 
 
-def show(place, chart, name: str, alt: str) -> None:
-    place.plotly_chart(chart, key=name, theme=None, config={"displayModeBar": False}, alt=alt)
+settings = {"rate": rate, "seed": seed, "step": step}
+drawn = charts.learning(**settings, theme=theme())
+
+
+def show(place, name: str, alt: str) -> None:
+    place.plotly_chart(drawn[name], key=name, theme=None, config={"displayModeBar": False}, alt=alt)
 
 
 show(
     left,
-    figures.matrix(weights, questions, (*items, "itself"), title=f"Weights at step {step}", digits=2, theme=theme()),
     "weights",
     f"Weights of four questions over the four items and themselves at step {step}: {weights.round(2).tolist()}",
 )
 show(
     left,
-    figures.matrix(
-        output, questions, learning.VALUES, title="Output", digits=2, flagged=example.targets > 0, theme=theme()
-    ),
     "output",
     f"Outputs of the four questions, a number for each colour, at step {step}: {output.round(2).tolist()}",
 )
 left.caption("Each row is one question. Framed: the colour that it should give.")
 show(
     right,
-    figures.learning_curves(training, step, theme=theme()),
     "curves",
     f"Loss, accuracy and entropy over {last} steps, on training and on held-out sequences; step {step} is marked.",
 )
@@ -106,16 +101,14 @@ with right:
 
 st.subheader("The three matrices")
 tables = learning.tables(training.projections[step])
-for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), TABLES.items()):
+for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), charts.TABLES.items()):
     show(
         place,
-        figures.signed_matrix(
-            tables[name], rows, [str(column) for column in columns], training.largest[name], title=title, theme=theme()
-        ),
         name,
         f"{title} at step {step}, {len(rows)} rows of {len(columns)}, entries between {tables[name].min():.2f} and "
         f"{tables[name].max():.2f}.",
     )
+take_away("lesson", f"learning it step {step}", partial(pictures.of_lesson, "Learning it", charts.learning, settings))
 st.caption(
     "Blue is above zero, orange below. W_Q and W_K alone look like noise, because turning both changes no score; their "
     "product shows what is learned: blue down the diagonal, where each question meets its name. W_V then lets colours "

@@ -1,16 +1,19 @@
 """Patterns: the section's made-up weights of "sat" beside what the heads of real models do with that word."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core.measures import variation
 from attnviz.core.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
 from attnviz.errors import AttnvizError
 from attnviz.models.catalog import find_model
 from attnviz.reading import row_in_every_head
-from attnviz.ui import cache
+from attnviz.ui import cache, pictures
 from attnviz.ui.certificates import badge
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, view
@@ -44,8 +47,10 @@ def in_words(words, row) -> str:
 
 left, right = st.columns(2, gap="large")
 if not chosen.read_by:
-    made_up = figures.rows_beside(WORDS, [("illustration", ILLUSTRATION)], title="“sat” looks at…", theme=theme())
-    draw(left, made_up, "illustration", in_words(WORDS, ILLUSTRATION))
+    drawn = charts.made_up_pattern(theme=theme())
+    draw(left, drawn["illustration"], "illustration", in_words(WORDS, ILLUSTRATION))
+    with left:
+        take_away("lesson", "patterns", partial(pictures.of_lesson, "Patterns", charts.made_up_pattern, {}))
     right.info("Pick a model above, and its heads appear here, the one that comes closest first.")
 else:
     try:
@@ -57,8 +62,8 @@ else:
         distances = variation(rows, target)
         order = np.argsort(distances, kind="stable")
         closest = heads[order[0]]
-        beside = [("illustration", target), (f"{entry.name} {closest}", rows[order[0]])]
-        draw(left, figures.rows_beside(words, beside, title="“sat” looks at…", theme=theme()), "beside",
+        drawn = charts.real_patterns(trace, theme=theme())
+        draw(left, drawn["beside"], "beside",
              f"illustration {in_words(words, target)}; {closest} {in_words(words, rows[order[0]])}")  # fmt: skip
         certificate_line = left.empty()
         left.markdown(
@@ -74,11 +79,15 @@ else:
         if left.button(f"Open {closest} with every weight", icon=":material/grid_view:"):
             choose(model=entry.name, text=TEXT, kind=closest.kind, layer=closest.layer, head=closest.head)
             st.switch_page("pages/heads.py")
-        draw(right, figures.row_of_every_head(words, [str(heads[place]) for place in order], rows[order],
-                                              title="The same row in every head", theme=theme()), "heads",
+        draw(right, drawn["heads"], "heads",
              f"{len(heads)} heads, from {closest} at {distances[order[0]]:.2f} to {heads[order[-1]]} at "
              f"{distances[order[-1]]:.2f}")  # fmt: skip
         right.caption("Closest to the illustration on top. Subwords are added up to words; special tokens keep theirs.")
+        with left:
+            take_away(
+                "lesson", name_of(entry.name, "patterns"),
+                partial(pictures.of_traced, "Patterns", charts.real_patterns, trace, closest, "the row of sat", {}),
+            )  # fmt: skip
         badge(certificate_line, cache.certificate_of(trace), closest)
     except AttnvizError as error:
         show_error(error)

@@ -1,12 +1,16 @@
 """Query, key, value: three roles of one word, and why one projection for two of them will not do."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core.attention import attention
 from attnviz.core.roles import FEATURES, TOKENS, X, asymmetry
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.tables import typed_matrix
@@ -38,9 +42,14 @@ liked = int(stages.weights[row].argmax())
 mirrored = asymmetry(stages.scores)
 
 
-def draw(place, name: str, values: np.ndarray, columns: tuple[str, ...], title: str, says: str) -> None:
+typed = {"needs": W_Q.tolist(), "offers": offers.tolist()}
+drawn = charts.query_key_value(**typed, theme=theme())
+
+
+def draw(place, name: str, says: str) -> None:
+    title, values = drawn[name].layout.title.text, drawn[name].data[0].customdata
     place.plotly_chart(
-        figures.matrix(values, TOKENS, columns, title=title, digits=2, chosen_row=row, theme=theme()),
+        drawn[name],
         key=name,
         theme=None,
         config={"displayModeBar": False},
@@ -60,13 +69,17 @@ with right:
         )
     )
     top, bottom = st.columns(2), st.columns(2)
-    draw(top[0], "queries", Q, FEATURES, "Queries  X·W_Q", "What each word asks for.")
-    draw(top[1], "keys", K, FEATURES, "Keys  X·W_K", "What each word shows.")
-    draw(bottom[0], "scores", stages.scores, TOKENS, "Scores  Q·Kᵀ", "How well they match.")
-    draw(bottom[1], "weights", stages.weights, TOKENS, "Weights  softmax", "Where each word looks.")
+    draw(top[0], "queries", "What each word asks for.")
+    draw(top[1], "keys", "What each word shows.")
+    draw(bottom[0], "scores", "How well they match.")
+    draw(bottom[1], "weights", "Where each word looks.")
 
 values, story = st.columns([6, 5], gap="large")
-draw(values, "output", stages.output, FEATURES, "Output  weights·V", "What each word takes over from the others.")
+draw(values, "output", "What each word takes over from the others.")
+with values:
+    take_away(
+        "lesson", "query key value", partial(pictures.of_lesson, "Query, key, value", charts.query_key_value, typed)
+    )
 with story:
     st.markdown(
         "Queries and keys decide *where* a word looks; the value decides *what* it gets. Here a value is the word's "

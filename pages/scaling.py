@@ -1,19 +1,21 @@
 """Why divide by √d_k: longer vectors make larger scores, and softmax stops sharing."""
 
 import math
+from functools import partial
 
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core.scaling import WIDTHS, sample_scores
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.theme import theme
 
 chosen = view()
 d_k = max((width for width in WIDTHS if width <= chosen.d_k), default=WIDTHS[0])
-samples = [sample_scores(width, scaled=scaled) for width in WIDTHS for scaled in (False, True)]
-here = {sample.scaled: sample for sample in samples if sample.d_k == d_k}
+here = {scaled: sample_scores(d_k, scaled=scaled) for scaled in (False, True)}
 
 st.title("Why divide by √d_k")
 st.markdown(
@@ -27,17 +29,9 @@ st.markdown(
     f"the best of 16 keys takes **{here[False].winner:.0%}** of its row. Divided, they spread by "
     f"**{here[True].spread:.2f}** and it takes **{here[True].winner:.0%}**."
 )
-charts = [
-    ("spread", figures.over_width(samples, "spread", title="Spread of the scores", unit="standard deviation",
-                                  law=[math.sqrt(width) for width in WIDTHS], d_k=d_k, theme=theme())),
-    ("row", figures.two_rows(here[False].weights[0], here[True].weights[0], title="One query's row", theme=theme())),
-    ("winner", figures.over_width(samples, "winner", title="Weight of the winner", unit="mean largest weight",
-                                  law=None, d_k=d_k, theme=theme())),
-    ("gradient", figures.over_width(samples, "gradient", title="Gradient through softmax", unit="mean size",
-                                    law=None, d_k=d_k, theme=theme())),
-]  # fmt: skip
+drawn = charts.why_divide(d_k, theme=theme())
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
-for place, (name, chart) in zip(places, charts):
+for place, (name, chart) in zip(places, drawn.items()):
     place.plotly_chart(
         chart,
         key=f"scaling_{name}",
@@ -46,6 +40,7 @@ for place, (name, chart) in zip(places, charts):
         alt=f"{chart.layout.title.text}: without and with the division by √d_k, for d_k from 1 to 1,024; at {d_k} "
         f"{getattr(here[False], name, here[False].winner):.3f} and {getattr(here[True], name, here[True].winner):.3f}.",
     )
+take_away("lesson", "why divide", partial(pictures.of_lesson, "Why divide by √d_k", charts.why_divide, {"d_k": d_k}))
 st.caption(
     "200 queries with 16 keys each, drawn for each width with entries of mean 0 and variance 1. In a trained model "
     "entries are neither independent nor of variance 1: there the division sets where training starts, not where it "

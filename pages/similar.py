@@ -7,19 +7,24 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.aids import Aids
+from attnviz.errors import AttnvizError
 from attnviz.reading import MEASURES, ranked
-from attnviz.ui import cache, explore, pickers, pictures
+from attnviz.ui import cache, explore, findings, long_runs, pickers, pictures
+from attnviz.ui.certificates import badge
 from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, open_clicked, view
+from attnviz.ui.messages import plain, show_error
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
 from attnviz.ui.theme import theme
 
 NEAREST, FARTHEST, DRAWN = 6, 2, 4
 
 chosen = view()
+finding = findings.show("similar")
 trace = pickers.current_trace()
 at = explore.place_in(trace)
 this = at.chosen
+on_screen("layer", "head", "across", "up")
+by_heads = long_runs.apart(trace, this)
 names = {name: MEASURES[name] for name in explore.measures_of(at)} | {"apart": f"divergence from {this}, bits"}
 axes = [axis if axis in names else "first" for axis in (chosen.across, chosen.up)]
 
@@ -32,7 +37,6 @@ with left:
         chosen_by(st.selectbox, "up", "Up", axes[1], options=names, format_func=names.get)
     if "weight" in axes:
         explore.pick_cell(at)
-    by_heads = cache.apart_of(trace, this)
     measured = [
         by_heads if axis == "apart"
         else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
@@ -50,17 +54,19 @@ with left:
         f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
     )  # fmt: skip
-    take_away(
-        "plane", name_of(trace.model, *axes),
-        partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
-                (at.query, at.key), at.heads, points),
-    )  # fmt: skip
+    with st.container(horizontal=True):
+        take_away(
+            "plane", name_of(trace.model, *axes),
+            partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
+                    (at.query, at.key), at.heads, points),
+        )  # fmt: skip
+        keep = findings.place()
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
     drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
-    maps = cache.thumbnails_of(trace, at.kind, Aids()).weights
+    maps = cache.thumbnails_of(trace, at.kind, Aids(), long_runs.cancel()).weights
     st.plotly_chart(
         figures.maps_in_a_row(
             drawn, maps[[at.heads.index(place) for place in drawn]],
@@ -73,6 +79,7 @@ with left:
 
 with right:
     explore.pick_head(at)
+    certificate_line = st.empty()
     n_texts = 1 + len(cache.sentences_read(trace.model, trace.revision))
     st.caption(f"Divergence of rows over {n_texts} texts, bits. 0: the same, 1: no token in common.")
     for title, found in ((f"Nearest to {this}", nearest), (f"Farthest from {this}", farthest)):
@@ -111,3 +118,21 @@ with right:
         )
         for one in cache.sentences_read(trace.model, trace.revision):
             st.caption(plain(one.text))
+
+try:
+    badge(certificate_line, long_runs.check(trace), this)
+except AttnvizError as error:
+    show_error(error)
+except ValueError as error:
+    certificate_line.badge(plain(error), icon=":material/error:", color="red")
+
+
+def divergences(pairs) -> dict[str, float]:
+    """As a finding calls them."""
+    return {f"divergence of {head} from {this}, bits": float(bits) for head, bits in pairs}
+
+
+by_axes = {f"{names[axis]}, of {this}": float(found[at.layer, at.head]) for axis, found in zip(axes, measured)}
+findings.judge(finding, lambda kept: divergences(order) | by_axes, [trace])
+numbers = divergences([*nearest, *farthest]) | by_axes
+findings.keep(keep, "similar", f"Heads like {this}", [trace], numbers, pictures.certificate(trace, this))

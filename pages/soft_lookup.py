@@ -1,23 +1,24 @@
 """Soft lookup: a dictionary that never fails, blends what lies between its keys, and can be learned."""
 
 import math
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.core import lookup
+from attnviz.ui import pictures
+from attnviz.ui.downloads import take_away
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, view
 from attnviz.ui.theme import theme
-
-CIRCLE = np.arange(0, 361, 2)
 
 chosen = view()
 direction = chosen.direction % 360
 temperature = min(lookup.TEMPERATURES, key=lambda known: abs(known - chosen.temperature))
 here = lookup.soft_lookup([direction], temperature)
-around = lookup.soft_lookup(CIRCLE, temperature)
+around = lookup.soft_lookup(charts.CIRCLE, temperature)
 most = math.log2(len(lookup.NAMES))
 try:
     hard = f"**{lookup.hard_lookup(direction):g} mm**"
@@ -44,27 +45,22 @@ st.markdown(
     f"**{lookup.nearest_lookup([direction])[0]:g} mm**, attention **{here.answers[0]:.2f} mm** from weights of "
     f"**{here.bits[0]:.2f} bits** (0: one key takes all; log₂ {len(lookup.NAMES)} = {most:g}: all alike)."
 )
-nearest = lookup.nearest_lookup(CIRCLE)
-at_key = (lookup.nearest_lookup([direction])[0] == lookup.VALUES).astype(float)
-bits = np.array([lookup.soft_lookup([direction], step).bits[0] for step in lookup.TEMPERATURES])
-charts = [
-    ("shares", figures.shares(here.weights[0], at_key, lookup.NAMES, theme=theme()),
-     "; ".join(f"{name} {weight:.3f}" for name, weight in zip(lookup.NAMES, here.weights[0]))),
-    ("answers", figures.over_direction(CIRCLE, around.answers, nearest, direction, title="The answer", unit="rain, mm",
-                                       exact=(lookup.ANGLES, lookup.VALUES), theme=theme()),
-     f"soft from {around.answers.min():.1f} to {around.answers.max():.1f} mm, here {here.answers[0]:.2f} mm"),
-    ("entropy", figures.over_temperature(lookup.TEMPERATURES, bits, most, temperature, theme=theme()),
-     f"{bits[0]:.2f} bits at temperature {lookup.TEMPERATURES[0]}, {bits[-1]:.2f} at {lookup.TEMPERATURES[-1]:g}"),
-    ("slopes", figures.over_direction(CIRCLE, around.slopes, 0 * nearest, direction, title="Slope of the answer",
-                                      unit="mm a degree", theme=theme()),
-     f"soft {here.slopes[0]:.3f} mm a degree here, the nearest key's 0 wherever it has one"),
-]  # fmt: skip
+bits = [lookup.soft_lookup(np.array([direction]), step).bits[0] for step in lookup.TEMPERATURES]
+says = {
+    "shares": "; ".join(f"{name} {weight:.3f}" for name, weight in zip(lookup.NAMES, here.weights[0])),
+    "answers": f"soft from {around.answers.min():.1f} to {around.answers.max():.1f} mm, here {here.answers[0]:.2f} mm",
+    "entropy": f"{bits[0]:.2f} bits at temperature {lookup.TEMPERATURES[0]}, {bits[-1]:.2f} at "
+    f"{lookup.TEMPERATURES[-1]:g}",
+    "slopes": f"soft {here.slopes[0]:.3f} mm a degree here, the nearest key's 0 wherever it has one",
+}
+settings = {"direction": direction, "temperature": temperature}
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
-for place, (name, chart, says) in zip(places, charts):
+for place, (name, chart) in zip(places, charts.soft_lookup(**settings, theme=theme()).items()):
     place.plotly_chart(
         chart, key=f"lookup_{name}", theme=None, config={"displayModeBar": False},
-        alt=f"{chart.layout.title.text}: {says}.",
+        alt=f"{chart.layout.title.text}: {says[name]}.",
     )  # fmt: skip
+take_away("lesson", "soft lookup", partial(pictures.of_lesson, "Soft lookup", charts.soft_lookup, settings))
 st.caption(
     "Learning needs a slope: a small change of the query has to change the answer. The nearest key's answer is flat, "
     "then jumps, so nothing flows back through it; the soft answer has a slope everywhere (here by the chain rule). "

@@ -1,22 +1,19 @@
 """The certificate: how far our recomputed attention is from the model's own, head by head."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts
 from attnviz.errors import AttnvizError
-from attnviz.ui import cache, long_runs, pickers
+from attnviz.ui import cache, long_runs, pickers, pictures
 from attnviz.ui.address import CHECKED_ON
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import PageEnds, chosen_by, view
 from attnviz.ui.theme import theme
-
-ERRORS = {
-    "drift": "End to end",
-    "weight_error": "Weights",
-    "output_error": "Output",
-}
 
 chosen = view()
 trace = pickers.current_trace()
@@ -73,37 +70,45 @@ numbers[4].metric(
 
 st.subheader("Head by head")
 shown = st.segmented_control(
-    "Difference", list(ERRORS), default="drift", format_func=ERRORS.get, required=True, label_visibility="collapsed"
+    "Difference",
+    list(charts.ERRORS),
+    default="drift",
+    format_func=charts.ERRORS.get,
+    required=True,
+    label_visibility="collapsed",
 )
 table = pd.DataFrame(
     [
-        {"head": str(errors.address), "kind": errors.kind, **{name: getattr(errors, name) for name in ERRORS}}
+        {"head": str(errors.address), "kind": errors.kind, **{name: getattr(errors, name) for name in charts.ERRORS}}
         for errors in certificate.heads
     ]
 ).sort_values(shown, ascending=False, ignore_index=True)
 gate = certificate.drift_tolerance if shown == "drift" else certificate.tolerance
 left, right = st.columns([3, 2], gap="large")
 with left:
-    for kind in trace.kinds:
-        layers = trace.of_kind(kind)
-        grid = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
-        for errors in certificate.heads:
-            if errors.kind == kind:
-                grid[errors.layer, errors.head] = getattr(errors, shown)
+    for kind, chart in charts.certificate(certificate, shown, theme=theme()).items():
         st.plotly_chart(
-            figures.certificate_grid(grid, gate, title=f"{ERRORS[shown]}: largest difference, {kind}", theme=theme()),
+            chart,
             theme=None,
             key=f"certificate_{kind}",
             config={"displayModeBar": False},
-            alt=f"Largest difference of each {kind} head, at most {np.nanmax(grid):.1e}, gate {gate:.0e}.",
+            alt=f"Largest difference of each {kind} head, at most {np.nanmax(chart.data[0].customdata):.1e}, gate "
+            f"{gate:.0e}.",
         )
+    on_text = chosen.checked_on == "text"
+    take_away(
+        "certificate", name_of(trace.model, "certificate"),
+        partial(pictures.of_certificate, trace, certificate, on_text, {"shown": shown}),
+    )  # fmt: skip
 with right:
     st.caption("Worst head first")
     st.dataframe(
         table,
         hide_index=True,
         height=380,
-        column_config={name: st.column_config.NumberColumn(label, format="%.1e") for name, label in ERRORS.items()},
+        column_config={
+            name: st.column_config.NumberColumn(label, format="%.1e") for name, label in charts.ERRORS.items()
+        },
     )
 
 with st.expander("How this is made", icon=":material/help:"):

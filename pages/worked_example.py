@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.core import attention as core
 from attnviz.core.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
 from attnviz.ui import pictures
@@ -66,11 +66,7 @@ with right:
         format_func=lambda i: plain(tokens[i]), required=True,
     )  # fmt: skip
     if len(axes) == 2:
-        planes = (
-            figures.queries_and_keys(example.Q, example.K, tokens, row, theme=theme()),
-            figures.values_and_outputs(example.V, stages.output, tokens, row, theme=theme()),
-        )
-        for place, name, plane in zip(st.columns(2), ("queries and keys", "values and outputs"), planes):
+        for place, (name, plane) in zip(st.columns(2), charts.planes(example, row, theme=theme()).items()):
             place.plotly_chart(
                 plane, key=f"plane_{name[0]}", theme=None, config={"displayModeBar": False},
                 alt=f"The plane with {name}: "
@@ -105,8 +101,8 @@ go_on.button(
 same = np.array_equal(example.Q, example.K) and np.array_equal(example.K, example.V)
 projected = [("Q = K = V", example.Q)] if same else [("Q = X W_Q", example.Q), ("K = X W_K", example.K),
                                                      ("V = X W_V", example.V)]  # fmt: skip
-charts = [("projections", title, values, axes, "One row a word.") for title, values in projected]
-charts += [
+matrices = [("projections", title, values, axes, "One row a word.") for title, values in projected]
+matrices += [
     ("scores", "Scores  Q·Kᵀ", stages.scores, tokens, "Each query times each key: how they match."),
     ("scaled", f"Scaled  ÷ √{len(axes)}", stages.scaled, tokens, "Smaller scores, softer shares."),
     ("masked", "Masked", stages.masked, tokens, "What comes later is out of reach: −∞."),
@@ -115,13 +111,14 @@ charts += [
     ("weights", "Weights  softmax", stages.weights, tokens, "Divided by the row's sum: every row sums to 1."),
     ("output", "Output  weights·V", stages.output, axes, "Each word's blend of all values."),
 ]  # fmt: skip
-charts = [chart for chart in charts if chart[0] in steps[: steps.index(stage) + 1]]
-wide = 4 if len(charts) == 4 else 3
-places = [place for start in range(0, len(charts), wide) for place in st.columns(wide)]
-for place, (name, title, values, columns, says) in zip(places, charts):
+matrices = [chart for chart in matrices if chart[0] in steps[: steps.index(stage) + 1]]
+wide = 4 if len(matrices) == 4 else 3
+places = [place for start in range(0, len(matrices), wide) for place in st.columns(wide)]
+for place, (name, title, values, columns, says) in zip(places, matrices):
     draw(place, f"{name}_{title[0]}", values, columns, title, says, chosen_row=row)
 shown = [
-    (title[0] if name == "projections" else name, title, values, columns) for name, title, values, columns, _ in charts
+    (title[0] if name == "projections" else name, title, values, columns)
+    for name, title, values, columns, _ in matrices
 ]
 take_away(
     "example", "worked example",
@@ -141,6 +138,12 @@ if stage == "output":
         options=range(len(tokens)), format_func=lambda i: plain(tokens[i]), required=True,
     )  # fmt: skip
     tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
+    shown_too = {"tokens": list(tokens)} | {one: getattr(inputs, one).tolist() for one in ("X", "W_Q", "W_K", "W_V")}
+    shown_too |= {"scaled": chosen.scaled, "causal": chosen.causal, "row": row, "key": key}
+    take_away(
+        "story", "one number of the worked example",
+        partial(pictures.of_lesson, "One number of the worked example", charts.worked_example, shown_too),
+    )  # fmt: skip
 
 if preset_of(inputs) == THE_SECTION:
     st.subheader("If you have the book open")
@@ -157,6 +160,7 @@ if preset_of(inputs) == THE_SECTION:
     draw(book, "printed", printed, labels, "As printed", "Framed: not the exact number to two digits.",
          digits=2, flagged=off)  # fmt: skip
     draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
+    take_away("book", "as printed", partial(pictures.of_lesson, "As printed and exact", charts.as_printed, {}))
 
 with st.expander("The code that computed this", icon=":material/code:"):
     st.code(

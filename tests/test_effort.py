@@ -9,6 +9,7 @@ import pytest
 
 from attnviz import effort
 from attnviz.capture.tracing import read_text, trace
+from attnviz.traces import Head
 from tests.conftest import save_tiny
 
 ROOT = Path(__file__).parents[1]
@@ -158,3 +159,23 @@ def test_a_short_text_is_light_and_a_machine_without_memory_is_known(tiny_model,
     assert effort.free_bytes() == 150, "a container's limit is the limit"
     (tmp_path / "memory.max").write_text("max")
     assert effort.free_bytes() > 10**6
+
+
+def test_what_is_written_is_part_of_the_time_that_is_said(tiny_model):
+    """Each written token is a step through the whole model: some of them take longer than reading the text."""
+    model = tiny_model("llama")
+    shape = effort.shape_of(model, "interface", trace(model, "the cat sat").layers)
+    pace = effort.Pace(shape, 0.01, 1e-9, 0.02)
+    read, written = (effort.estimate(pace, 100, writing=n) for n in (0, 10))
+    assert written.seconds - read.seconds == pytest.approx(effort.TIMES * 10 * 0.02)
+    assert written.checking_seconds == read.checking_seconds
+
+
+def test_the_time_of_comparing_heads_is_scaled_up_from_a_few_rows(monkeypatch, tiny_model):
+    """Twice the text is four times the rows and keys: the estimate must follow."""
+    monkeypatch.setattr(effort, "_seconds", lambda run: run() and 1.0)
+    traced = trace(tiny_model("llama"), "the cat sat on the mat and the dog saw the cat and the mat")
+    n_heads = sum(layer.n_heads for layer in traced.layers)
+    rows = min(effort.ROWS, len(traced.tokens))
+    expected = effort.TIMES * n_heads / traced.layers[0].n_heads * len(traced.tokens) / rows
+    assert effort.comparing_seconds(traced, Head("decoder", 0, 1)) == pytest.approx(expected)

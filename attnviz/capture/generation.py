@@ -3,8 +3,9 @@
 from typing import Any
 
 import torch
+from transformers.generation.streamers import BaseStreamer
 
-from attnviz.capture.layers import changes_of
+from attnviz.capture.layers import Progress, changes_of
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
 from attnviz.models.text import check_plain
@@ -12,16 +13,29 @@ from attnviz.models.text import check_plain
 LONGEST = 64  # tokens that an encoder-decoder may write
 
 
+def most_written(model: LoadedModel, decoder_text: str | None, write: int) -> int:
+    """How many tokens a model writes at most, with `decoder_text` and `write` as in `attnviz.trace`."""
+    if not model.module.config.is_encoder_decoder:
+        return write
+    if decoder_text is not None:
+        return 0
+    return LONGEST if model.limit is None else min(LONGEST, model.limit - 1)
+
+
 def decoder_ids(
-    model: LoadedModel, inputs: dict[str, list[int]], decoder_text: str | None, read_special: bool = False
+    model: LoadedModel,
+    inputs: dict[str, list[int]],
+    decoder_text: str | None,
+    read_special: bool = False,
+    progress: Progress | None = None,
 ) -> list[int]:
     """The input ids of an encoder-decoder's decoder, its start token first and without the token that ends the text.
 
-    Without a text its greedy output is taken. Raises AttnvizError for a text that it cannot read.
+    Without a text its greedy output is taken; `progress(tokens done)` is called after each, and what it raises ends it.
+    Raises AttnvizError for a text that it cannot read.
     """
     if decoder_text is None:
-        longest = LONGEST if model.limit is None else min(LONGEST, model.limit - 1)
-        return _greedy(model.module, inputs, longest, _ends(model.module))
+        return _greedy(model.module, inputs, most_written(model, None, 0), _ends(model.module), progress)
     options = {"split_special_tokens": not read_special, "return_special_tokens_mask": True, "verbose": False}
     encoding = model.tokenizer(text_target=decoder_text, **options)
     if not read_special:
@@ -30,10 +44,13 @@ def decoder_ids(
     return model.module.prepare_decoder_input_ids_from_labels(labels=labels)[0].tolist()
 
 
-def written_ids(model: LoadedModel, inputs: dict[str, list[int]], n_tokens: int) -> list[int]:
+def written_ids(
+    model: LoadedModel, inputs: dict[str, list[int]], n_tokens: int, progress: Progress | None = None
+) -> list[int]:
     """The ids of the tokens that a decoder writes after a text, at most `n_tokens`, without the one that ends it.
 
-    A start token ends it too: what follows that is another text.
+    A start token ends it too: what follows that is another text. `progress(tokens done)` is called after each, and what
+    it raises ends the writing.
 
     Raises AttnvizError for a model that cannot write, or not so much.
     """
@@ -50,7 +67,22 @@ def written_ids(model: LoadedModel, inputs: dict[str, list[int]], n_tokens: int)
     given: dict[str, list[int]] = {name: inputs[name] for name in ("input_ids", "attention_mask") if name in inputs}
     start = model.tokenizer.bos_token_id
     ends = _ends(model.language_model) + ([] if start is None else [start])
-    return _greedy(model.language_model, given, n_tokens, ends)[n_read:]
+    return _greedy(model.language_model, given, n_tokens, ends, progress)[n_read:]
+
+
+class _Told(BaseStreamer):
+    """Counts the tokens that `generate` writes; the first that it is handed are those that were read."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.done = progress, -1
+
+    def put(self, value: torch.Tensor) -> None:
+        self.done += 1
+        if self.done:
+            self.progress(self.done)
+
+    def end(self) -> None:
+        pass
 
 
 def _ends(module: Any) -> list[int]:
@@ -58,14 +90,22 @@ def _ends(module: Any) -> list[int]:
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
-def _greedy(module: Any, inputs: dict[str, list[int]], n_tokens: int, ends: list[int]) -> list[int]:
+def _greedy(
+    module: Any, inputs: dict[str, list[int]], n_tokens: int, ends: list[int], progress: Progress | None
+) -> list[int]:
     """What `generate` gives, without the end token that it stopped at. Raises AttnvizError inside an intervention."""
     if changes_of(module):
         raise AttnvizError(
             "A model whose heads are replaced does not write: give its decoder's text, or write nothing."
         )
     tensors = {name: torch.tensor([values], device=module.device) for name, values in inputs.items()}
-    options = {"max_new_tokens": n_tokens, "do_sample": False, "num_beams": 1, "eos_token_id": ends or None}
+    options: dict[str, Any] = {
+        "max_new_tokens": n_tokens,
+        "do_sample": False,
+        "num_beams": 1,
+        "eos_token_id": ends or None,
+    }
+    options |= {} if progress is None else {"streamer": _Told(progress)}
     try:
         ids = module.generate(**tensors, **options)[0].tolist()
     except (RuntimeError, MemoryError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attnviz.capture.generation import decoder_ids, written_ids
+from attnviz.capture.generation import decoder_ids, most_written, written_ids
 from attnviz.capture.interface import Uncapturable
 from attnviz.capture.interventions import intervened
 from attnviz.capture.layers import Progress, capture_batch, forward
@@ -38,8 +38,9 @@ def trace(
     begins with its start token. With `write`, a model that is a decoder alone writes up to so many tokens after the
     text, greedily, until it ends it; then the finished text is read in one pass, which shows what each token looked
     at as it was written, and what the last one looks at. `replaced` gives heads another output that the model goes on
-    with, such as 0 or a mean [d_v]; what the model writes itself, it writes untouched. `progress(layers done)` is
-    called after each layer; what it raises ends the run, and nothing of it is kept.
+    with, such as 0 or a mean [d_v]; what the model writes itself, it writes untouched. `progress(parts done)` is called
+    after each token that is written, of at most `most_written`, and then after each layer; what it raises ends the run,
+    and nothing of it is kept.
 
     Raises:
         AttnvizError: the text or the model cannot be traced; the message says why and what to do.
@@ -55,17 +56,19 @@ def trace(
             raise AttnvizError(f"{model.name} has no decoder beside an encoder: leave the decoder's text out.")
         check_text(decoder_text)
     start = time.perf_counter()
+    writing = most_written(model, decoder_text, write)
     with model.lock:
-        written = written_ids(model, read.inputs, write) if write else []
+        written = written_ids(model, read.inputs, write, progress) if write else []
         text, read = with_written(model.tokenizer, text, read, written) if written else (text, read)
         inputs = dict(read.inputs)
         if two_sided:
-            inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text, read_special)
+            inputs["decoder_input_ids"] = decoder_ids(model, inputs, decoder_text, read_special, progress)
             if model.limit is not None and len(inputs["decoder_input_ids"]) > model.limit:
                 raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         try:
+            after = None if progress is None else (lambda done: progress(writing + done))
             with intervened(model.module, replaced) if replaced else nullcontext():
-                route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), progress)
+                route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), after)
         except Uncapturable as reason:
             raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
     traced = Trace(
@@ -131,6 +134,7 @@ def trace_ids(model: LoadedModel, ids: Sequence[int]) -> Trace:
         seconds=time.perf_counter() - start,
         inputs=read.inputs,
         route=route,
+        from_ids=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from attnviz.export import snippet
 from attnviz.export.files import ENDINGS, made
-from attnviz.export.pictures import Drawing, Picture, Provenance, versions
+from attnviz.export.pictures import Drawing, Picture, Plotted, Provenance, versions
 from attnviz.export.traces import FORMATS, as_json, recording, write
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "FORMATS",
     "Drawing",
     "Picture",
+    "Plotted",
     "Provenance",
     "as_json",
     "made",

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from attnviz.export.pictures import Picture
+from attnviz.export.pictures import Picture, Plotted
+from attnviz.export.series import series_of
 
 ENDINGS = {
     "svg": "SVG, text as text",
@@ -19,19 +20,54 @@ ENDINGS = {
 }
 
 
-def made(picture: Picture, ending: str) -> bytes:
+def made(picture: Picture | Plotted, ending: str) -> bytes:
     """A picture as a file with one of ENDINGS. matplotlib and Plotly's script are loaded only where they are needed."""
     if ending in ("svg", "png", "pdf"):
-        from attnviz.export.static import drawn
+        from attnviz.export import plotted, static
 
-        return drawn(picture, ending)
+        return plotted.drawn(picture, ending) if isinstance(picture, Plotted) else static.drawn(picture, ending)
     if ending == "html":
         from attnviz.export.offline import page
 
         return page(picture).encode()
     if ending == "py":
         return (_commented(picture.provenance) + "\n" + picture.python).encode()
+    if isinstance(picture, Plotted):
+        return {"csv": _csv_of_charts, "npz": _npz_of_charts}[ending](picture)
     return {"csv": _csv, "npz": _npz}[ending](picture)
+
+
+def _csv_of_charts(picture: Plotted) -> bytes:
+    """Provenance as in `_csv`, then one line a point, or a cell of a map, with its chart and its series."""
+    file = io.StringIO()
+    file.write(_commented((*picture.provenance, *picture.notes)))
+    lines = csv.writer(file)
+    lines.writerow(["chart", "series", "x", "y", "z", "low", "high", "says"])
+    for name, figure in picture.figures.items():
+        for one in series_of(figure):
+            for place in np.ndindex(one.says.shape):
+                x, y = place[-1], place[0]
+                extra = [one.numbers[of][place] if of in one.numbers else "" for of in ("z", "low", "high")]
+                row = [one.numbers["x"][x], one.numbers["y"][y], *extra, one.says[place]]
+                lines.writerow([name, one.name, *map(_plain, row)])
+    return file.getvalue().encode()
+
+
+def _plain(value: object) -> str:
+    """A number with all its digits, or a text."""
+    return repr(value.item()) if isinstance(value, np.number) else str(value)
+
+
+def _npz_of_charts(picture: Plotted) -> bytes:
+    """Of each series its arrays, behind the names of its chart and, where it has one, its own. Readable without
+    pickle."""
+    arrays = {"provenance": np.array(picture.provenance), "notes": np.array(picture.notes, dtype=np.str_)}
+    for name, figure in picture.figures.items():
+        for one in series_of(figure):
+            before = ".".join(part for part in (name, one.name) if part)
+            says = {"says": one.says} if one.says.any() else {}
+            arrays |= {f"{before}.{of}": numbers for of, numbers in (*one.numbers.items(), *says.items())}
+    return _zipped(arrays)
 
 
 def _csv(picture: Picture) -> bytes:
@@ -65,8 +101,12 @@ def _npz(picture: Picture) -> bytes:
         arrays[f"{before}keys"] = np.array(drawing.reading.keys, dtype=np.str_)
         if drawing.heads:
             arrays[f"{before}heads"] = np.array(drawing.heads)
+    return _zipped(arrays)
+
+
+def _zipped(arrays: Mapping[str, np.ndarray]) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
 
 

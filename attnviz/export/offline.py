@@ -5,7 +5,7 @@ import html
 import plotly.graph_objects as go
 
 from attnviz import figures
-from attnviz.export.pictures import Drawing, Picture
+from attnviz.export.pictures import Drawing, Picture, Plotted
 from attnviz.figures.theme import THEMES
 
 PAGE = """<!doctype html>
@@ -31,16 +31,19 @@ footer {{ color: {faint}; }}
 """
 
 
-def page(picture: Picture) -> str:
+def page(picture: Picture | Plotted) -> str:
     """Each drawing as Plotly draws it, with its script inside once; lines, strips and tables stand above as an SVG."""
-    colours = THEMES[picture.drawings[0].theme]
-    figures_of = [_figure(drawing) for drawing in picture.drawings]
-    on_paper = any(drawing.shown_as in ("lines", "strip", "table") for drawing in picture.drawings)
+    colours = THEMES[picture.theme]
+    if isinstance(picture, Plotted):
+        figures_of, on_paper = list(picture.figures.values()), False
+    else:
+        figures_of = [_figure(drawing) for drawing in picture.drawings]
+        on_paper = any(drawing.shown_as in ("lines", "strip", "table") for drawing in picture.drawings)
     return PAGE.format(
         title=html.escape(picture.title),
         provenance=html.escape("\n".join(picture.provenance)),
         notes="".join(f"<p>{html.escape(note)}</p>" for note in picture.notes),
-        drawn=_svg(picture) if on_paper else "",
+        drawn=_svg(picture) if isinstance(picture, Picture) and on_paper else "",
         figure="\n".join(
             figure.to_html(include_plotlyjs=place == 0, full_html=False, config={"displayModeBar": False})
             for place, figure in enumerate(figures_of)

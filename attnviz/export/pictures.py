@@ -8,8 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 import attnviz
+from attnviz.export.series import described
 from attnviz.reading import Reading
 from attnviz.traces import Trace
 
@@ -94,6 +96,27 @@ class Picture:
     python: str
 
     @property
+    def theme(self) -> str:
+        """That of its drawings."""
+        return self.drawings[0].theme
+
+    @property
     def notes(self) -> list[str]:
         """What was done to the numbers, each said once."""
         return list(dict.fromkeys(note for drawing in self.drawings for note in drawing.reading.notes))
+
+
+@dataclass(frozen=True, eq=False)
+class Plotted:
+    """Charts by name, as Plotly draws them, with what a `Picture` has."""
+
+    title: str
+    figures: Mapping[str, go.Figure]
+    theme: str
+    provenance: Sequence[str]
+    python: str
+
+    @property
+    def notes(self) -> list[str]:
+        """What is on the axes of each chart."""
+        return [described(name, figure) for name, figure in self.figures.items()]

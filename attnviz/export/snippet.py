@@ -13,13 +13,13 @@ from attnviz.traces import Head, Trace
 def of_head(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, aids: Aids, **drawn: Any) -> str:
     """One head, or several as one map; `drawn` as `figures.weight_map` takes it."""
     read = _call("read", "trace", kind, layer, list(heads), how, aids)
-    return _program(["from attnviz.aids import Aids, read"], _opening(trace), f"reading = {read}", _map(**drawn))
+    return _program(["from attnviz.aids import Aids, read"], opening_of(trace), f"reading = {read}", _map(**drawn))
 
 
 def of_beyond(trace: Trace, head: Head, query: int, how: str, aids: Aids, **drawn: Any) -> str:
     """What stands beside the raw weight."""
     read = _call("beyond", "trace", head.kind, head.layer, head.head, query, how, aids)
-    return _program(["from attnviz.aids import Aids, beyond"], _opening(trace), f"reading = {read}", _map(**drawn))
+    return _program(["from attnviz.aids import Aids, beyond"], opening_of(trace), f"reading = {read}", _map(**drawn))
 
 
 def of_grid(trace: Trace, kind: str, aids: Aids, **drawn: Any) -> str:
@@ -29,14 +29,14 @@ reading = {_call("at_a_glance", "trace", kind, aids)}
 heads = [(head.layer, head.head) for head in trace.heads() if head.kind == {kind!r}]
 print(reading.weights.shape, len(heads))"""
     imports = ["from attnviz.aids import Aids, at_a_glance"]
-    return _program(imports, _opening(trace), lines, _figure("grid_of_heads", "reading.weights", "heads", **drawn))
+    return _program(imports, opening_of(trace), lines, _figure("grid_of_heads", "reading.weights", "heads", **drawn))
 
 
 def of_measure(trace: Trace, head: Head, measure: str, cell: tuple[int, int], near: Sequence[str], **drawn: Any) -> str:
     """One number of every head: one of MEASURES, or "apart" from a head, on these texts too (`near`)."""
     imports, lines = _measured(trace, head, {"found": measure}, cell, near)
     lines += "\nprint(found)"
-    return _program(imports, _opening(trace), lines, _figure("measured_heads", "found", **drawn))
+    return _program(imports, opening_of(trace), lines, _figure("measured_heads", "found", **drawn))
 
 
 def of_plane(
@@ -49,7 +49,10 @@ heads = [(head.layer, head.head) for head in trace.heads() if head.kind == {head
 points = np.array([(across[head], up[head]) for head in heads])
 print(points.shape)"""
     return _program(
-        ["import numpy as np", *imports], _opening(trace), lines, _figure("plane_of_heads", "heads", "points", **drawn)
+        ["import numpy as np", *imports],
+        opening_of(trace),
+        lines,
+        _figure("plane_of_heads", "heads", "points", **drawn),
     )
 
 
@@ -93,21 +96,41 @@ print(example.stages.scores, example.stages.weights, example.stages.output, sep=
     return _program(imports, "", lines, figure)
 
 
+def of_charts(make: str, *given: str, imports: Sequence[str] = (), opening: str = "", **chosen: Any) -> str:
+    """Charts by a function of `attnviz.charts`, of what is `given` by the lines of `opening` and of what is chosen."""
+    lines = f"""\
+charts = {make}(
+    {_arguments(*given, **chosen)}
+)
+for name, figure in charts.items():
+    print(name, len(figure.data))"""
+    every = '    figure.write_html(f"{name}.html")\n'
+    return _beginning([f"from attnviz.charts import {make}", *imports], opening, lines) + "\n" + every
+
+
 def _program(imports: Sequence[str], opening: str, lines: str, figure: str) -> str:
     """The parts in order; the figure goes into a file that opens offline."""
+    return _beginning(imports, opening, lines) + f'\n{figure}\nfigure.write_html("attention.html")\n'
+
+
+def _beginning(imports: Sequence[str], opening: str, lines: str) -> str:
     beginning = sorted(imports, key=lambda line: "attnviz" in line)
     split = next((place for place, line in enumerate(beginning) if "attnviz" in line), len(beginning))
     own = [*beginning[:split], *([""] if split else []), "import attnviz", *beginning[split:]]
-    parts = ["\n".join(own), "", *([opening] if opening else []), lines, figure, 'figure.write_html("attention.html")']
-    return "\n".join(parts) + "\n"
+    return "\n".join(["\n".join(own), "", *([opening] if opening else []), lines])
 
 
-def _opening(trace: Trace) -> str:
-    """The lines that come to the trace."""
+def opening_of(trace: Trace) -> str:
+    """The lines that come to `trace`, and, unless it is a file's, to `model`."""
     if trace.route == "own":
         return (
             "from pathlib import Path\nfrom attnviz import own\n\n"
             f"trace = own.read(Path({trace.model!r}).read_bytes(), {trace.model!r}).trace"
+        )
+    if trace.from_ids:
+        return (
+            "from attnviz.capture.tracing import trace_ids\n\n"
+            f"model = attnviz.load_model({trace.model!r})\ntrace = trace_ids(model, {list(trace.token_ids)})"
         )
     given = {
         "text_pair": trace.text_pair,

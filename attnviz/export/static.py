@@ -1,41 +1,22 @@
-"""Views on paper: SVG, PNG and PDF by matplotlib, from the numbers on screen, text kept as text.
+"""Views on paper: SVG, PNG and PDF by matplotlib, from the numbers on screen, text kept as text."""
 
-Figures are made without pyplot, and matplotlib's settings, which are global, are changed under a lock.
-"""
-
-import io
-import re
-import textwrap
 from collections.abc import Sequence
-from threading import Lock
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
-import attnviz
+from attnviz.export import paper
 from attnviz.export.pictures import Drawing, Picture
 from attnviz.figures.heads import ROW, mosaic_of, scaled
 from attnviz.figures.theme import HEAD_COLOURS, THEMES, shortened, visible
 from attnviz.reading import strongest
 
-OTHER_SCRIPTS = ("Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "Noto Sans Arabic", "Noto Sans Hebrew",
-                 "Noto Sans Devanagari", "Noto Sans Thai")  # fmt: skip
-SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-    "text.parse_math": False,
-    "path.simplify": False,
-    "font.family": ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in fontManager.get_font_names())],
-}
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 WITH_NUMBERS = 16  # rows or columns up to which each cell says its weight
 SHAPES = 128  # rows or columns up to which each cell is a shape; a larger map is one image
 FAINTEST_LINE = 0.02  # as on screen
@@ -44,17 +25,12 @@ LINE = 17  # points from one line of tokens to the next
 IN_A_ROW, BETWEEN = 3, 1.6  # maps beside each other, and the inches from one to the next
 LARGEST_CELL = 0.5  # inches
 ROLES = {"from": "from (queries)", "to": "to (keys)"}
-WRAP = 108  # characters of a line below the picture
-
-_settings = Lock()
 
 
 def drawn(picture: Picture, ending: str) -> bytes:
     """A picture as a file: "svg", "png" or "pdf", with titles above, and its provenance below and inside."""
-    colours = THEMES[picture.drawings[0].theme]
-    file = io.BytesIO()
-    with _settings, matplotlib.rc_context(SETTINGS):
-        figure = Figure(facecolor=colours.page)
+    with paper.settings():
+        figure = Figure(facecolor=THEMES[picture.theme].page)
         if len(picture.drawings) > 1:
             _side_by_side(figure, picture.drawings)
         else:
@@ -62,14 +38,8 @@ def drawn(picture: Picture, ending: str) -> bytes:
         first = figure.axes[0]
         below = 14 + 72 * first.get_position().y0 * figure.get_figheight()  # points
         below += 30 if picture.drawings[0].shown_as == "plane" else 0  # for the numbers and the name under it
-        first.annotate(
-            _below(picture), (0, 0), xycoords="axes fraction", xytext=(0, -below), textcoords="offset points",
-            va="top", size=6.5, color=colours.faint, linespacing=1.4,
-        )  # fmt: skip
-        figure.savefig(
-            file, format=ending, dpi=200, bbox_inches="tight", pad_inches=0.3, metadata=_metadata(picture, ending)
-        )
-    return file.getvalue()
+        place = first.transAxes + ScaledTranslation(0, -below / 72, figure.dpi_scale_trans)
+        return paper.saved(figure, picture, ending, place)
 
 
 def _draw(figure: Figure, axes: Axes, drawing: Drawing) -> None:
@@ -105,23 +75,7 @@ def _side_by_side(figure: Figure, drawings: Sequence[Drawing]) -> None:
 
 def _title(axes: Axes, drawing: Drawing) -> None:
     colour = THEMES[drawing.theme].text
-    axes.set_title(_legible(drawing.title), loc="left", size=13, weight="bold", color=colour, pad=12)
-
-
-def _below(picture: Picture) -> str:
-    told = (*picture.notes, *picture.provenance)
-    return "\n".join(textwrap.fill(_legible(line), WRAP) for line in told)
-
-
-def _metadata(picture: Picture, ending: str) -> dict[str, str | None]:
-    """What the file says of itself, by its format's names; no date, so that equal pictures are equal files."""
-    title, told = _legible(picture.title), _legible("\n".join(picture.provenance))
-    maker = f"attnviz {attnviz.__version__}"
-    if ending == "pdf":
-        return {"Title": title, "Subject": told, "Creator": maker, "CreationDate": None}
-    if ending == "png":
-        return {"Title": title, "Description": told, "Software": maker}
-    return {"Title": title, "Description": told, "Creator": maker, "Date": None}
+    axes.set_title(paper.in_xml(drawing.title), loc="left", size=13, weight="bold", color=colour, pad=12)
 
 
 def _cells(axes: Axes, drawing: Drawing) -> None:
@@ -143,7 +97,7 @@ def _cells(axes: Axes, drawing: Drawing) -> None:
                 ha="center",
                 va="center",
                 size=7,
-                color=_on(shade, drawing.theme),
+                color=paper.on_ink(shade, drawing.theme),
             )
     step = -(-max(values.shape) // 48)
     size = 9 if max(values.shape) <= 32 else 6
@@ -284,7 +238,7 @@ def _strip(figure: Figure, axes: Axes, drawing: Drawing) -> None:
     for token, weight, continues in zip(tokens, weights, glued):
         shade = ink(weight / top)
         text = axes.text(
-            x, y, visible(_legible(token)), size=11, color=_on(shade, drawing.theme),
+            x, y, visible(paper.in_xml(token)), size=11, color=paper.on_ink(shade, drawing.theme),
             bbox={"facecolor": shade, "edgecolor": "none", "pad": 2},
         )  # fmt: skip
         long = 72 * text.get_window_extent().width / figure.dpi
@@ -326,26 +280,10 @@ def _ink(drawing: Drawing) -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("ink", scale)
 
 
-def _on(shade: Any, theme: str) -> str:
-    """The colour of text that can be read on a shade: the theme's own, or its page's."""
-    colours = THEMES[theme]
-    apart = [(abs(_light(colour) - _light(shade)), colour) for colour in (colours.text, colours.page)]
-    return max(apart)[1]
-
-
-def _light(shade: Any) -> float:
-    return float(np.dot(to_rgba(shade)[:3], (0.299, 0.587, 0.114)))
-
-
 def _number(number: float, digits: int) -> str:
     """As a cell says it: nothing where there is none, and all that is forbidden as −∞."""
     return "" if np.isnan(number) else "−∞" if np.isneginf(number) else f"{number:.{digits}f}"
 
 
 def _token(token: str) -> str:
-    return shortened(visible(_legible(token)))
-
-
-def _legible(text: str) -> str:
-    """Text that may stand in an SVG: XML has no place for most control characters."""
-    return NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return shortened(visible(paper.in_xml(token)))

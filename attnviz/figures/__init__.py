@@ -18,7 +18,7 @@ from attnviz.figures.heads import (
 from attnviz.figures.labels import head_evidence, label_mosaic, scores_over_heads
 from attnviz.figures.learning import learning_curves, signed_matrix
 from attnviz.figures.lookup import over_direction, over_temperature, shares
-from attnviz.figures.overview import overview
+from attnviz.figures.overview import along_text, overview
 from attnviz.figures.patterns import row_of_every_head, rows_beside
 from attnviz.figures.plane import queries_and_keys, values_and_outputs
 from attnviz.figures.relation import maps_in_a_row, plane_of_heads
@@ -29,6 +29,7 @@ from attnviz.figures.worked_example import matrix
 __all__ = [
     "CLICKABLE",
     "all_heads",
+    "along_text",
     "cell_story",
     "certificate_grid",
     "errors_by_route",

@@ -41,8 +41,9 @@ def operations_over_length(size: Size, *, theme: str) -> go.Figure:
     there = replace(size, n=round(crossing))
     figure.add_scatter(
         x=[crossing], y=[cost.operations(there).projections], mode="markers+text", text=[f"  n = {there.n:,}"],
-        textposition="bottom right", marker={"symbol": "diamond", "size": 12, "color": colours.text}, showlegend=False,
-        cliponaxis=False, hovertemplate=f"From n = {there.n:,} on attention takes more<extra></extra>",
+        name="alike", textposition="bottom right", marker={"symbol": "diamond", "size": 12, "color": colours.text},
+        showlegend=False, cliponaxis=False,
+        hovertemplate=f"From n = {there.n:,} on attention takes more<extra></extra>",
     )  # fmt: skip
     return _over_length(figure, colours, theme, title="Operations", unit="operations", at=size.n)
 
@@ -61,8 +62,8 @@ def memory_wall(size: Size, *, theme: str) -> go.Figure:
     _line(figure, LENGTHS, [cost.vectors_bytes(layer) for layer in layers], "queries, keys, values", colours.accent,
           "square", sized)  # fmt: skip
     figure.add_scatter(
-        x=list(full.values()), y=list(MEMORIES.values()), mode="markers", customdata=list(full), showlegend=False,
-        marker={"symbol": "diamond", "size": 12, "color": colours.text},
+        x=list(full.values()), y=list(MEMORIES.values()), mode="markers", customdata=list(full),
+        name="full", showlegend=False, marker={"symbol": "diamond", "size": 12, "color": colours.text},
         hovertemplate="%{customdata}: full at n = %{x:,}<extra></extra>",
     )  # fmt: skip
     top = 1.5 * cost.weights_bytes(layers[-1])

@@ -40,6 +40,7 @@ def within_reach(
         x=corners[:, 0],
         y=corners[:, 1],
         mode="lines+markers",
+        name="values",
         fill="toself",
         fillcolor=colours.ink[1],
         line={"color": colours.faint, "width": 2},
@@ -58,6 +59,7 @@ def within_reach(
         y=[point[1] for point in points.values()],
         text=list(points),
         mode="markers+text",
+        name="points",
         textposition="top center",
         textfont={"size": 15, "color": colours.alarm},
         marker={"symbol": "diamond-open", "size": 13, "color": colours.alarm, "line": {"width": 2}},
@@ -68,6 +70,7 @@ def within_reach(
             x=[output[0]],
             y=[output[1]],
             mode="markers",
+            name="your output",
             marker={"symbol": "x", "size": 12, "color": colours.accent},
             hovertemplate="your output: (%{x:.4f}, %{y:.4f})<extra></extra>",
         )

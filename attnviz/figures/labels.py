@@ -200,15 +200,15 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
     figure = go.Figure(
         [
             go.Scatter(
-                x=[one.threshold for _, one in rows], y=places, mode="markers",
+                x=[one.threshold for _, one in rows], y=places, mode="markers", name="threshold",
                 marker={"symbol": "line-ns", "size": 15, "line": {"width": 2.5, "color": colours.alarm}}, **hover,
             ),
             go.Scatter(
-                x=[one.baseline for _, one in rows], y=places, mode="markers",
+                x=[one.baseline for _, one in rows], y=places, mode="markers", name="control",
                 marker={"symbol": "diamond-open", "size": 9, "color": colours.faint, "line": {"width": 1.5}}, **hover,
             ),
             go.Scatter(
-                x=[one.score for _, one in rows], y=places, mode="markers",
+                x=[one.score for _, one in rows], y=places, mode="markers", name="score",
                 error_x={"type": "data", "symmetric": False, "array": [one.high - one.score for _, one in rows],
                          "arrayminus": [one.score - one.low for _, one in rows], "width": 4, "thickness": 1.6,
                          "color": colours.text},

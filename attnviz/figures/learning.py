@@ -64,8 +64,8 @@ def learning_curves(training: Training, step: int, *, theme: str) -> go.Figure:
         ):
             lines.append(
                 go.Scatter(
-                    y=[getattr(measured, measure) for measured in measures], yaxis=f"y{row}", mode="lines", name=name,
-                    line={"color": colour, "width": 2, "dash": dash}, showlegend=row == 1,
+                    y=[getattr(measured, measure) for measured in measures], yaxis=f"y{row}", mode="lines",
+                    name=name, meta=measure, line={"color": colour, "width": 2, "dash": dash}, showlegend=row == 1,
                     hovertemplate=f"step %{{x}}, {name}: %{{y:{panel.number}}}<extra></extra>",
                 )
             )  # fmt: skip

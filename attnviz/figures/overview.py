@@ -80,3 +80,25 @@ def overview(
 def _named(tokens: Sequence[str], first: int, last: int) -> str:
     token = html.escape(shortened(tokens[first]))
     return f"{token} · {first}" if first == last else f"{token} … · {first} to {last}"
+
+
+def along_text(
+    values: np.ndarray, tokens: Sequence[str], window: tuple[int, int], *, title: str, unit: str, theme: str = "light"
+) -> go.Figure:
+    """values [tokens] as a line over the tokens' places; `window` (first, behind the last) is shaded."""
+    colours = THEMES[theme]
+    figure = go.Figure(
+        go.Scatter(
+            x=np.arange(len(values)), y=values, mode="lines", line={"color": colours.accent, "width": 1.5},
+            hovertext=[html.escape(token) for token in tokens],
+            hovertemplate="%{hovertext} · %{x}: %{y:.3f}<extra></extra>",
+        ),
+        layout={
+            "shapes": [{"type": "rect", "x0": window[0] - 0.5, "x1": window[1] - 0.5, "yref": "paper", "y0": 0, "y1": 1,
+                        "fillcolor": colours.ink[1], "line": {"width": 0}, "layer": "below"}],
+            "xaxis": {"constrain": None, "title": "token", "range": [-0.5, len(values) - 0.5]},
+            "yaxis": {"constrain": None, "title": unit, "showgrid": True, "gridcolor": colours.ink[1],
+                      "rangemode": "tozero"},
+        },
+    )  # fmt: skip
+    return styled(figure, theme, height=260, margin={"l": 58, "r": 12, "t": 42, "b": 46}, title=title)

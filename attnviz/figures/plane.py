@@ -26,8 +26,8 @@ def queries_and_keys(Q: np.ndarray, K: np.ndarray, tokens: Sequence[str], row: i
             foot = (key @ along) * along
             figure.add_scatter(x=[key[0], foot[0]], y=[key[1], foot[1]], mode="lines", hoverinfo="skip",
                                line={"color": colours.faint, "width": 1, "dash": "dot"})  # fmt: skip
-    _points(figure, K, [f"k {token}" for token in tokens], colours.alarm, "square", colours.text)
-    _points(figure, Q[[row]], [f"q {tokens[row]}"], colours.accent, "triangle-up", colours.text, below=True)
+    _points(figure, "keys", K, [f"k {token}" for token in tokens], colours.alarm, "square", colours.text)
+    _points(figure, "query", Q[[row]], [f"q {tokens[row]}"], colours.accent, "triangle-up", colours.text, below=True)
     return _on_plane(figure, np.vstack([Q, K]), "Queries and keys", theme)
 
 
@@ -40,11 +40,11 @@ def values_and_outputs(V: np.ndarray, output: np.ndarray, tokens: Sequence[str],
     figure.add_scatter(x=closed[:, 0].tolist(), y=closed[:, 1].tolist(), mode="lines", fill="toself",
                        fillcolor=colours.ink[1], line={"color": colours.faint, "width": 1}, hoverinfo="skip",
                        opacity=0.7)  # fmt: skip
-    _points(figure, V, [f"v {token}" for token in tokens], colours.alarm, "square", colours.text)
+    _points(figure, "values", V, [f"v {token}" for token in tokens], colours.alarm, "square", colours.text)
     others = [i for i in range(len(tokens)) if i != row]
-    _points(figure, output[others], [f"out {tokens[i]}" for i in others], colours.faint, "circle-open", colours.faint,
-            below=True)  # fmt: skip
-    _points(figure, output[[row]], [f"out {tokens[row]}"], colours.accent, "circle", colours.text, below=True)
+    _points(figure, "other outputs", output[others], [f"out {tokens[i]}" for i in others], colours.faint,
+            "circle-open", colours.faint, below=True)  # fmt: skip
+    _points(figure, "output", output[[row]], [f"out {tokens[row]}"], colours.accent, "circle", colours.text, below=True)
     return _on_plane(figure, np.vstack([V, output]), "Values and outputs", theme)
 
 
@@ -54,7 +54,14 @@ def _arrow(to: np.ndarray, colour: str, width: int) -> dict[str, Any]:
 
 
 def _points(
-    figure: go.Figure, points: np.ndarray, names: list[str], colour: str, symbol: str, ink: str, below: bool = False
+    figure: go.Figure,
+    what: str,
+    points: np.ndarray,
+    names: list[str],
+    colour: str,
+    symbol: str,
+    ink: str,
+    below: bool = False,
 ) -> None:
     """Points that are named; those that lie on one another share one label."""
     places: dict[tuple[float, float], list[str]] = {}
@@ -62,7 +69,7 @@ def _points(
         places.setdefault((round(float(point[0]), 6), round(float(point[1]), 6)), []).append(shortened(name))
     labels = [html.escape(", ".join(sharing[:3]) + ("…" if len(sharing) > 3 else "")) for sharing in places.values()]
     figure.add_scatter(
-        x=[x for x, _ in places], y=[y for _, y in places], mode="markers+text", text=labels,
+        x=[x for x, _ in places], y=[y for _, y in places], mode="markers+text", text=labels, name=what,
         textposition="bottom center" if below else "top center", cliponaxis=False, textfont={"size": 12, "color": ink},
         marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 2, "color": colour}},
         hovertemplate="%{text}: (%{x:.4f}, %{y:.4f})<extra></extra>",

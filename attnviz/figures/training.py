@@ -36,14 +36,15 @@ def training_curves(
             figure.add_scatter(
                 x=steps, y=[evaluation[name][i][j] for evaluation in evaluations], row=row, col=1, mode="lines",
                 line={"color": colours.alarm if chosen else colours.faint, "width": 3 if chosen else 1},
-                opacity=1 if chosen else 0.55, name=f"L{i}.H{j}",
+                opacity=1 if chosen else 0.55, name=f"L{i}.H{j}", meta=PANELS[name],
                 hovertemplate=f"L{i}.H{j} at step %{{x}}: %{{y:.3f}}<extra></extra>",
             )  # fmt: skip
         figure.update_yaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], row=row, col=1)
     for row, name in enumerate(("held_out_loss", "in_context_score"), start=3):
         figure.add_scatter(
             x=steps, y=[evaluation[name] for evaluation in evaluations], row=row, col=1, mode="lines",
-            line={"color": colours.accent, "width": 2}, hovertemplate="step %{x}: %{y:.3f} nats<extra></extra>",
+            name=PANELS[name], line={"color": colours.accent, "width": 2},
+            hovertemplate="step %{x}: %{y:.3f} nats<extra></extra>",
         )  # fmt: skip
     styled(figure, theme, height=560, margin={"l": 44, "r": 10, "t": 62, "b": 44}, title="Over training")
     figure.add_vline(x=step, line={"color": colours.text, "width": 1, "dash": "dot"})

@@ -18,6 +18,8 @@ class Criterion:
     above_control: bool = False
 
 
+CONFIDENCES = ("low", "medium", "high")
+
 # A label's kind is its name up to the first colon.
 CRITERIA = {
     "previous_token": Criterion(0.4, 3, 0.1, "0.4: ARENA's threshold; 3 times: Pande et al. 2021"),

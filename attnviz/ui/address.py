@@ -4,9 +4,9 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
 
-from attnviz.aids import TOGETHER, heads_named
+from attnviz.aids import Aids, heads_named
 from attnviz.core.exercises import EXERCISES
-from attnviz.labels.criteria import CRITERIA
+from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.reading import MEASURES
 
 VERSION = "1"
@@ -17,7 +17,6 @@ VIEWS = ("heatmap", "lines", "strip", "table")
 COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
-CONFIDENCES = ("low", "medium", "high")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
 RELATED = (*MEASURES, "apart")
 STAND_INS = ("zero", "mean")
@@ -30,8 +29,8 @@ LEFT_OUT = "left_out"  # names in an address what it could not hold
 
 
 @dataclass(frozen=True)
-class View:
-    """One state of the app.
+class View(Aids):
+    """One state of the app: the aids, and all else that is chosen.
 
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
     a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
@@ -75,16 +74,7 @@ class View:
     shown_as: str = "heatmap"
     combine: str = "head"
     heads: str = ""
-    merge_words: bool = False
-    hide_special: bool = False
-    hide_first: bool = False
-    renormalise: bool = False
-    parts: str = "all"
-    only_from: str = ""
-    only_to: str = ""
     window: int = 128
-    queries_at: int = 0
-    keys_at: int = TOGETHER
     scale: str = "linear"
     top: float = 1.0
     threshold: float = 0.0

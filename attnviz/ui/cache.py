@@ -15,7 +15,7 @@ from attnviz.reading import Reading, measure_heads, overview
 from attnviz.relating import apart
 from attnviz.traces import Head, Trace
 from attnviz.ui.address import View
-from attnviz.ui.progress import with_progress
+from attnviz.ui.progress import layers, with_progress
 from attnviz.validation.sentences import SENTENCES
 
 
@@ -78,6 +78,12 @@ def heads_of(name: str, revision: str) -> list[Head]:
     return list(trace_of(name, revision, View().text).heads())
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def written_trace_of(name: str, revision: str, text: str, _progress: Any = None, **how: Any) -> Trace:
+    """The same of a text that a model writes something to; `_progress` as `progress` of `attnviz.trace`."""
+    return _traced(name, revision, text, progress=_progress, **how)
+
+
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…")
 def pace_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
     """How fast this machine takes a model."""
@@ -135,13 +141,28 @@ def sentences_read(name: str, revision: str) -> tuple[Trace, ...]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def apart_of(trace: Trace, head: Head) -> np.ndarray:
-    """Every head's divergence from one [layers, heads], over a text and the built-in sentences."""
-    texts = (trace, *sentences_read(trace.model, trace.revision))
-    bar = st.progress(0.0, "Comparing every head…")
-    found = apart(texts, head, lambda done, total: bar.progress(done / total, "Comparing every head…"))
-    bar.empty()
-    return found
+def _apart_of(trace: Trace, head: Head, _others: tuple[Trace, ...], _progress: Any) -> np.ndarray:
+    return apart((trace, *_others), head, lambda done, total: _progress(done))
+
+
+def apart_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
+    """Every head's divergence from one [layers, heads], over a text and the built-in sentences; `cancel` as in
+    `ui.progress`."""
+    others = sentences_read(trace.model, trace.revision)
+    n_layers, n_texts = len(trace.of_kind(head.kind)), 1 + len(others)
+    return with_progress(
+        "Comparing every head", n_layers * n_texts, lambda step: _apart_of(trace, head, others, step), cancel,
+        lambda done, total: f"{layers(done % n_layers, n_layers)}, text {min(done // n_layers + 1, n_texts)} of "
+        f"{n_texts}",
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring this machine…", hash_funcs=BY_WHAT_WAS_READ)
+def comparing_seconds_of(trace: Trace, head: Head) -> float:
+    """What `apart_of` takes for a text, at most."""
+    from attnviz.effort import comparing_seconds
+
+    return comparing_seconds(trace, head)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)

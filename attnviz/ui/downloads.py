@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from attnviz import export
-from attnviz.export import Picture
+from attnviz.export import Picture, Plotted
 from attnviz.ui.theme import theme
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "html": "text/html", "csv": "text/csv",
@@ -15,7 +15,7 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "
 
 
 def take_away(
-    key: str, name: str, picture: Callable[[str], Picture], recording: Callable[[], bytes] | None = None
+    key: str, name: str, picture: Callable[[str], Picture | Plotted], recording: Callable[[], bytes] | None = None
 ) -> None:
     """A popover with a button a format; `picture` is asked for, with the reader's theme, when one is pressed.
 
@@ -28,7 +28,7 @@ def take_away(
         return export.made(picture(look), ending)
 
     with st.popover("Take it away", icon=":material/download:", key=f"away_{key}"):
-        st.caption("What is on screen, with its model, text, settings, versions and certificate inside.")
+        st.caption("What is on screen; each file says inside where it comes from.")
         called = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
         for ending, label in export.ENDINGS.items():
             st.download_button(

@@ -7,15 +7,13 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz.charts import MOST_NUMBERED, small_matrix
 from attnviz.core.exercises import Choice, Numbers, Shown, Table
 from attnviz.ui import address
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, on_screen, view
 from attnviz.ui.tables import Cells, to_cells, to_text, typed_table
 from attnviz.ui.theme import theme
-
-MOST_NUMBERED = 4  # rows of a matrix whose numbers are written out; a larger one is drawn as ink
 
 
 @dataclass
@@ -121,18 +119,13 @@ def draw(matrices: tuple[Shown, ...], key: str) -> None:
         for position, shown in enumerate(matrices):
             with st.container(width=_width(shown)):
                 st.plotly_chart(
-                    _figure(shown), key=f"{key}_{position}", theme=None, config={"displayModeBar": False},
+                    small_matrix(shown, theme=theme()),
+                    key=f"{key}_{position}", theme=None, config={"displayModeBar": False},
                     alt=f"{shown.title}: "
                     + "; ".join(f"{row} {np.round(line, 4).tolist()}" for row, line in zip(shown.rows, shown.values)),
                 )  # fmt: skip
                 if shown.says:
                     st.caption(shown.says)
-
-
-def _figure(shown: Shown) -> Any:
-    if len(shown.rows) > MOST_NUMBERED:
-        return figures.small_map(shown.values, shown.rows, title=shown.title, theme=theme())
-    return figures.matrix(shown.values, shown.rows, shown.columns, title=shown.title, theme=theme())
 
 
 def _width(shown: Shown) -> int:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures, own
+from attnviz import charts, figures, own
 from attnviz.aids import Aids
 from attnviz.reading import MEASURES, Reading, glued, ranked
 from attnviz.traces import Head, LayerAttention, Trace
-from attnviz.ui import cache, labels, long_runs, pictures, readings, views, windows
+from attnviz.ui import cache, labels, long_runs, pickers, pictures, readings, views, windows
 from attnviz.ui.address import View
 from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import say_not_there
@@ -100,6 +100,7 @@ def every_head(at: Place, study: Any = None) -> None:
     if measure == "label":
         labels.mosaic(study, "all_heads", Head(at.kind, at.layer, at.head))
         labels.by_label(study)
+        labels.take_mosaic(pickers.entry_here(), study, "all", at.chosen)
         return
     if not measure:
         small = cache.thumbnails_of(at.trace, at.kind, Aids.of(chosen).of_whole_text(), long_runs.cancel())
@@ -211,6 +212,12 @@ def one_number(at: Place) -> None:
     row = None if q is None else q[at.query : at.query + 1]
     stages = layer.attention(at.head, np.array([at.query]))
     tell(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
+    cell = {"kind": at.kind, "layer": at.layer, "head": at.head, "query": at.query, "key": at.key}
+    take_away(
+        "story", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
+        partial(pictures.of_traced, f"{queries[at.query]} → {keys[at.key]}", charts.story_in, at.trace, at.chosen,
+                str(at.chosen), cell),
+    )  # fmt: skip
 
 
 def pick_cell(at: Place) -> None:

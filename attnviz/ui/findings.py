@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -16,6 +16,13 @@ from attnviz.ui import address, state
 from attnviz.ui.messages import plain
 
 
+class Source(NamedTuple):
+    """Where numbers come from that no single trace holds."""
+
+    model: str
+    revision: str
+
+
 def place() -> Any:
     """The popover that `keep` fills."""
     popover = st.popover("Keep this finding", icon=":material/bookmark_add:")
@@ -27,13 +34,13 @@ def keep(
     where: Any,
     page: str,
     title: str,
-    traces: Sequence[Trace],
+    sources: Sequence[Trace | Source],
     numbers: Mapping[str, float],
     certificate: str,
 ) -> None:
     """A note and a button that saves it with the view: what is on screen has to be said before."""
     opened = st.session_state.get("finding")
-    models, revisions = {trace.model: None for trace in traces}, {trace.revision: None for trace in traces}
+    models, revisions = {one.model: None for one in sources}, {one.revision: None for one in sources}
     finding = Finding(
         attnviz.__version__, page, title, address.write_all(state.current(), st.session_state.on_screen),
         opened.note if opened else "", ", ".join(models), ", ".join(revisions), date.today().isoformat(), versions(),
@@ -41,6 +48,13 @@ def keep(
     )  # fmt: skip
     with where:
         keep_finding(findings.as_json(finding), findings.LONGEST_NOTE, key="keep_finding")
+
+
+def keep_unread(page: str) -> None:
+    """A finding of a view whose text was not read yet, where such a page has findings: it holds no numbers."""
+    if page in findings.PAGES:
+        model = state.current().model
+        keep(place(), page, model, [Source(model, "not read")], {}, "none: the text was not read")
 
 
 def show(page: str) -> Any:
@@ -63,12 +77,12 @@ def show(page: str) -> Any:
     return line
 
 
-def judge(line: Any, again: Callable[[Finding], Mapping[str, float]], traces: Sequence[Trace]) -> None:
+def judge(line: Any, again: Callable[[Finding], Mapping[str, float]], sources: Sequence[Trace | Source]) -> None:
     """Say whether the finding's numbers still hold; `again` works them out."""
     if line is None:
         return
     finding = st.session_state.finding
-    revisions = ", ".join({trace.revision: None for trace in traces})
+    revisions = ", ".join({one.revision: None for one in sources})
     holds, says = findings.verdict(finding, again(finding), revisions, versions())
     if holds:
         line.success(plain(says), icon=":material/check:")

@@ -3,20 +3,21 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.errors import AttnvizError
-from attnviz.figures.labels import SIGNS, Evidence, letter_of
-from attnviz.labels.criteria import CRITERIA
+from attnviz.figures.labels import SIGNS, letter_of
+from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.labels.method import spelt
 from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Head
-from attnviz.ui import cache, pickers
-from attnviz.ui.address import CONFIDENCES
+from attnviz.ui import cache, pickers, pictures
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import PageEnds, choose, chosen_by, current, open_clicked
 from attnviz.ui.theme import theme
@@ -31,7 +32,6 @@ EFFECT_COLUMNS = {
     "random_low": "random heads, lowest",
     "random_high": "random heads, highest",
 }
-MOST_ROWS = 8  # labels in one head's figure
 
 
 def study_here() -> tuple[ModelEntry, Any]:
@@ -147,28 +147,12 @@ def filters(study: Any) -> None:
 
 def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The labels of a head that the filters let through, the most telling first."""
-    least = CONFIDENCES.index(current().confidence)
-    return [
-        row
-        for row in telling(found)
-        if current().label in ("", row["label"].split(":")[0]) and CONFIDENCES.index(row["confidence"]) >= least
-    ]
-
-
-def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The labels of a head by confidence, then by score; among equals, local says the least."""
-    return sorted(
-        found, key=lambda row: (-CONFIDENCES.index(row["confidence"]), row["label"] == "local", -row["score"])
-    )
+    return charts.counted(found, current().label, current().confidence)
 
 
 def mosaic(study: Any, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
-
-    cells = {
-        (head.layer, head.head): [(spelt(row["label"]), row["label"], row["confidence"], row["score"]) for row in found]
-        for head, found in zip(study.heads, map(counted, study.found))
-    }
+    cells = charts.first_labels(study, current().label, current().confidence)
     labelled = sum(bool(labels) for labels in cells.values())
     st.plotly_chart(
         figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
@@ -214,7 +198,7 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
         return
     with st.container(horizontal=True, gap="small"):
-        for row in telling(found):
+        for row in charts.telling(found):
             _, family = SIGNS[row["label"].split(":")[0]]
             st.badge(
                 f"{letter_of(row['label'])} · {spelt(row['label'])} {row['score']:.2f} · {row['confidence']}",
@@ -222,31 +206,14 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
             )  # fmt: skip
 
 
-def evidence(study: Any, number: int, label: str) -> Evidence:
-    """One label of one head, as figures take it."""
-    one = study.scores[label]
-    given = next((row["confidence"] for row in study.found[number] if row["label"] == label), "")
-    names = ("score", "low", "high", "baseline", "threshold")
-    return Evidence(label, **{name: float(getattr(one, name)[number]) for name in names}, confidence=given)
-
-
-def closest(study: Any, number: int) -> list[Evidence]:
-    """The labels that a head has, and those that it comes closest to; of two with the same scores, one."""
-    has = [row["label"] for row in study.found[number]]
-    twin = "induction" if "copy_suppression" in has else "copy_suppression"
-    every = [evidence(study, number, label) for label in study.scores if label != twin]
-    every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
-    return every[:MOST_ROWS]
-
-
 def show_evidence(study: Any, number: int, key: str) -> None:
     """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
-    rows = [(spelt(one.label), one) for one in closest(study, number)]
+    head = study.heads[number]
     st.plotly_chart(
-        figures.head_evidence(rows, title="Scores and thresholds", theme=theme()),
+        charts.head_evidence(study, head.layer, head.head, theme=theme())["evidence"],
         key=key, theme=None, config={"displayModeBar": False},
-        alt="; ".join(f"{name} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
-                      f"{one.confidence or 'no'} label" for name, one in rows),
+        alt="; ".join(f"{spelt(one.label)} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
+                      f"{one.confidence or 'no'} label" for one in charts.closest(study, number)),
     )  # fmt: skip
     st.caption(
         "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
@@ -323,3 +290,26 @@ def effects_together(study: Any) -> None:
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in EFFECT_COLUMNS.values()},
     )
     st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")
+
+
+def take_mosaic(entry: ModelEntry, study: Any, key: str, chosen: Head) -> None:
+    """Every head's first label as a file, with the evidence of the chosen head and the scores of one label."""
+    settings = {"layer": chosen.layer, "head": chosen.head, "label": current().label,
+                "confidence": current().confidence, "scores_of": scores_of(study)}  # fmt: skip
+    take_away(
+        key, name_of(entry.name, "head labels"),
+        partial(pictures.of_study, "Head labels", charts.head_labels, entry, study, settings),
+    )  # fmt: skip
+
+
+def scores_of(study: Any) -> str:
+    """The label whose scores are shown: the chosen one, or, of those that count, the one that most heads have."""
+    kinds = labels_that_count(study)
+    if current().scores_of in kinds:
+        return current().scores_of
+    return max(kinds, key=lambda label: sum(row["label"] == label for found in study.found for row in found))
+
+
+def labels_that_count(study: Any) -> list[str]:
+    """The labels of the chosen kind that were asked for; all where none is."""
+    return [label for label in study.scores if current().label in ("", label.split(":")[0])] or list(study.scores)

@@ -1,18 +1,20 @@
 """Long texts: what reading one or two takes is said first, and reading can be cancelled."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.figures.cost import lasting, sized
 from attnviz.models.catalog import ModelEntry
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 from attnviz.ui import cache
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.progress import with_progress
-from attnviz.ui.state import PageEnds
+from attnviz.ui.progress import layers, with_progress
+from attnviz.ui.state import PageWaits
 
 Wanted = tuple[ModelEntry, str, dict[str, Any]]  # a model, a text, and how it is read, as `attnviz.trace` takes it
 
@@ -33,19 +35,85 @@ def read_all(wanted: Sequence[Wanted]) -> list[Trace]:
     different = [one for place, one in enumerate(wanted) if one not in wanted[:place]]
     with st.spinner("Reading the sentence…"):
         efforts = [(one, effort) for one in different if (effort := _effort(*one)) is not None]
+    names = [""] if len(different) == 1 else [f" {number} of {len(wanted)}" for number in range(1, len(wanted) + 1)]
     if not _heavy([effort for _, effort in efforts]):
         st.session_state.pop("agreed", None)
-        return [cache.trace_of(entry.name, entry.revision, text, **how) for entry, text, how in wanted]
+        return [_read_short(*one, name) for one, name in zip(wanted, names * len(wanted))]
     long = [one for one, _ in efforts]
     if not all(one in st.session_state.get("agreed", []) for one in long):
         _ask([effort for _, effort in efforts], long)
-        raise PageEnds
+        raise PageWaits
     return [
-        _read_long(*one, "Reading the text" if len(different) == 1 else f"Reading text {number} of {len(wanted)}")
+        _read_long(*one, f"Reading text{name}" if name else "Reading the text")
         if one in long
-        else cache.trace_of(one[0].name, one[0].revision, one[1], **one[2])
-        for number, one in enumerate(wanted, start=1)
+        else _read_short(*one, name)
+        for one, name in zip(wanted, names * len(wanted))
     ]
+
+
+def _read_short(entry: ModelEntry, text: str, how: dict[str, Any], name: str) -> Trace:
+    """A text that is read at once; what a model writes to it, one token after the other, can be cancelled."""
+    writing, asked = _most_written(entry, how), (entry, text, how)
+    if not writing:
+        return cache.trace_of(entry.name, entry.revision, text, **how)
+    if st.session_state.get("cancelled") == asked:
+        _offer_again()
+        raise PageWaits
+    return with_progress(
+        f"Writing{name}", writing,
+        lambda step: cache.written_trace_of(entry.name, entry.revision, text, _progress=step, **how),
+        partial(st.session_state.update, cancelled=asked), partial(_parts, writing),
+    )  # fmt: skip
+
+
+def _most_written(entry: ModelEntry, how: dict[str, Any]) -> int:
+    from attnviz.capture.generation import most_written
+
+    return most_written(cache.loaded_model(entry.name, entry.revision), how["decoder_text"], how["write"])
+
+
+def _offer_again() -> None:
+    """After Cancel: what was written is let go, until the reader wants it, or reads something else."""
+    from attnviz.effort import give_back
+
+    give_back()
+    st.info(
+        "Writing was cancelled. Let it write fewer tokens, or, beside an encoder, give the decoder's text: both are "
+        "under “More to read”.",
+        icon=":material/cancel:",
+    )
+    st.button(
+        "Write it", type="primary", icon=":material/play_arrow:", on_click=st.session_state.pop, args=("cancelled",)
+    )
+
+
+def _parts(writing: int, done: int, total: int) -> str:
+    """What is at work, with so many tokens to be written before the layers of the whole text."""
+    if done < writing:
+        return f"token {done + 1} of at most {writing}"
+    return layers(done - writing, total - writing) if total > writing else "reading it whole"
+
+
+def apart(trace: Trace, head: Head) -> np.ndarray:
+    """Every head's divergence from one, as `cache.apart_of`; what takes long only when the reader agrees."""
+    from attnviz.effort import SAMPLE, SLOW
+
+    if len(trace.tokens) <= SAMPLE:
+        return cache.apart_of(trace, head)
+    asked = trace.model, trace.revision, trace.text, head.kind
+    seconds = cache.comparing_seconds_of(trace, Head(head.kind, 0, 0))
+    if seconds <= SLOW:
+        return cache.apart_of(trace, head)
+    if st.session_state.get("agreed_apart") != asked:
+        st.subheader(f"This text has {len(trace.tokens):,} tokens")
+        st.write(f"Every row of every head is compared with that row of {head}, which takes a while on this machine.")
+        st.metric("Comparing every head", f"≤ {lasting(seconds)}")
+        st.button(
+            "Compare them", type="primary", icon=":material/play_arrow:",
+            on_click=partial(st.session_state.update, agreed_apart=asked),
+        )  # fmt: skip
+        raise PageWaits
+    return cache.apart_of(trace, head, partial(st.session_state.pop, "agreed_apart", None))
 
 
 def check(trace: Trace, what: str = "") -> Any:
@@ -63,11 +131,12 @@ def cancel() -> Callable[[], None] | None:
 
 
 def _read_long(entry: ModelEntry, text: str, how: dict[str, Any], label: str) -> Trace:
-    name, revision = entry.name, entry.revision
+    name, revision, writing = entry.name, entry.revision, _most_written(entry, how)
     n_layers = len(cache.pace_of(name, revision, {}).shape.layers)
     return with_progress(
-        label, n_layers, lambda step: cache.long_trace_of(name, revision, text, _progress=step, **how), _cancel
-    )
+        label, writing + n_layers, lambda step: cache.long_trace_of(name, revision, text, _progress=step, **how),
+        _cancel, partial(_parts, writing),
+    )  # fmt: skip
 
 
 def _heavy(efforts: Sequence[Any]) -> bool:
@@ -76,17 +145,29 @@ def _heavy(efforts: Sequence[Any]) -> bool:
     return bool(efforts) and together(efforts).heavy
 
 
+def n_tokens(entry: ModelEntry, text: str, how: dict[str, Any]) -> int:
+    """How many a model reads, those that it is to write among them. Raises AttnvizError for what it cannot read."""
+    return len(_inputs(entry, text, how)["input_ids"]) + how["write"]
+
+
+def _inputs(entry: ModelEntry, text: str, how: dict[str, Any]) -> dict[str, list[int]]:
+    model = cache.loaded_model(entry.name, entry.revision)
+
+    from attnviz.capture.tracing import read_text
+
+    options = {name: how[name] for name in ("read_special", "add_special")}
+    return read_text(model, text, how["text_pair"], **options).inputs
+
+
 def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
     model = cache.loaded_model(entry.name, entry.revision)  # first, for its spinner stands while torch is imported
 
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
-    from attnviz.capture.tracing import read_text
     from attnviz.effort import SAMPLE, estimate
 
-    options = {name: how[name] for name in ("read_special", "add_special")}
-    inputs = read_text(model, text, how["text_pair"], **options).inputs
+    inputs = _inputs(entry, text, how)
     n_tokens = len(inputs["input_ids"]) + how["write"]
     if n_tokens <= SAMPLE:
         return None
@@ -95,7 +176,8 @@ def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     except Uncapturable:
         return None
     given = how["decoder_text"]
-    return estimate(pace, n_tokens, LONGEST if given is None else len(model.tokenizer(given)["input_ids"]))
+    n_decoder = LONGEST if given is None else len(model.tokenizer(given)["input_ids"])
+    return estimate(pace, n_tokens, n_decoder, _most_written(entry, how))
 
 
 def _ask(efforts: Sequence[Any], asked: Sequence[Wanted]) -> None:

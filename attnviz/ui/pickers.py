@@ -59,19 +59,26 @@ def text() -> None:
         )  # fmt: skip
 
 
-def current_trace() -> Trace:
-    """The chosen text through the chosen model; where that cannot be, the page says why and ends here."""
+def current_trace(most: int | None = None) -> Trace:
+    """The chosen text through the chosen model; where that cannot be, the page says why and ends here.
+
+    `most`: tokens that this screen shows; a text of more is not read.
+    """
     entry = entry_here()
+    how = {
+        "text_pair": current().pair or None,
+        "decoder_text": current().decoder_text or None,
+        "read_special": current().read_special,
+        "add_special": current().add_special,
+        "write": min(current().write, MOST_WRITTEN),
+    }
     try:
-        return long_runs.read(
-            entry,
-            current().text,
-            text_pair=current().pair or None,
-            decoder_text=current().decoder_text or None,
-            read_special=current().read_special,
-            add_special=current().add_special,
-            write=min(current().write, MOST_WRITTEN),
-        )
+        if most is not None and (n := long_runs.n_tokens(entry, current().text, how)) > most:
+            raise AttnvizError(
+                f"This sentence has {n:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
+                "open it under Heads, which has a window for long texts."
+            )
+        return long_runs.read(entry, current().text, **how)
     except AttnvizError as error:
         show_error(error)
         raise PageEnds from None

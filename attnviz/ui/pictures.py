@@ -3,17 +3,18 @@
 A picture is put together when its button is pressed; `look` is the theme of the reader's page, which is not known then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from attnviz import export, figures
+from attnviz import charts, export, figures
 from attnviz.aids import Aids
 from attnviz.comparing import after
 from attnviz.core.worked_example import WorkedExample
 from attnviz.errors import AttnvizError
-from attnviz.export import Drawing, Picture, Provenance, snippet
+from attnviz.export import Drawing, Picture, Plotted, Provenance, snippet
+from attnviz.models.catalog import ModelEntry
 from attnviz.reading import MEASURES, Reading
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, readings
@@ -172,6 +173,58 @@ def of_example(
     return Picture("The worked example", drawings, source.lines(), python)
 
 
+def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], look: str) -> Plotted:
+    """The charts of a lesson; `make` is a function of `attnviz.charts`, and so for the next."""
+    source = Provenance(
+        title, "none", "a lesson", {}, "none", "of a model", chosen, "computed by attnviz from these settings"
+    )
+    python = snippet.of_charts(make.__name__, **chosen)
+    return Plotted(title, make(**chosen, theme=look), look, source.lines(), python)
+
+
+def of_traced(
+    title: str, make: Callable[..., dict], trace: Trace, head: Head, shown: str, chosen: Mapping[str, Any], look: str
+) -> Plotted:
+    """Charts of a trace; `shown` says what of it, such as one head."""
+    python = snippet.of_charts(make.__name__, "trace", opening=snippet.opening_of(trace), **chosen)
+    told = _source(trace, head, shown, chosen).lines()
+    return Plotted(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
+
+
+def of_study(
+    title: str, make: Callable[..., dict], entry: ModelEntry, study: Any, chosen: Mapping[str, Any], look: str
+) -> Plotted:
+    """Charts of what a model's heads seem to do."""
+    tokens = sum(family["tokens"] for family in study.probes["families"])
+    source = Provenance(
+        entry.name, entry.revision, entry.architecture or "unknown", {}, study.heads[0].kind, "all heads", chosen,
+        f"labels from {tokens:,} tokens of probes, whose answers are known; docs/method.md says how they are given",
+    )  # fmt: skip
+    opening = f"model = attnviz.load_model({entry.name!r})\nstudy = study_once(model)"
+    imports = ["from attnviz.labels.kept import study_once"]
+    python = snippet.of_charts(make.__name__, "study", imports=imports, opening=opening, **chosen)
+    return Plotted(f"{title} of {entry.name}", make(study, **chosen, theme=look), look, source.lines(), python)
+
+
+def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str, Any], look: str) -> Plotted:
+    """How far every head is from the model's own attention, on the reader's text or on the built-in sentences."""
+    told = _source(trace, found.heads[0].address, "all heads", chosen, in_words(found, found.heads[0].address)).lines()
+    if not on_text:
+        told = [line for line in told if not line.startswith("text: ")] + [f"texts: {found.texts} built-in sentences"]
+    name = "certify" if on_text else "validate"
+    opening = snippet.opening_of(trace) if on_text else f"model = attnviz.load_model({trace.model!r})"
+    opening += f"\nfound = {name}({'model, trace' if on_text else 'model'})"
+    python = snippet.of_charts(
+        "certificate",
+        "found",
+        imports=[f"from attnviz.validation.certificate import {name}"],
+        opening=opening,
+        **chosen,
+    )
+    drawn = charts.certificate(found, **chosen, theme=look)
+    return Plotted(f"The certificate of {trace.model}", drawn, look, told, python)
+
+
 def _picture(
     trace: Trace,
     head: Head,
@@ -182,13 +235,20 @@ def _picture(
     title: str,
     near: Sequence[str] = (),
 ) -> Picture:
-    """Of one trace; the certificate is made here if it is not there yet."""
-    if trace.written:
-        settings = {**settings, "tokens written by the model": trace.written}
+    """Of one trace."""
     if near:
         settings = {**settings, "also measured on": list(near)}
-    source = Provenance.of(trace, head.kind, shown, settings, certificate(trace, head))
-    return Picture(f"{title} of {trace.model}", drawings, source.lines(), python)
+    return Picture(f"{title} of {trace.model}", drawings, _source(trace, head, shown, settings).lines(), python)
+
+
+def _source(
+    trace: Trace, head: Head, shown: str, settings: Mapping[str, Any], certified: str | None = None
+) -> Provenance:
+    """Of one trace, with the certificate in words, which is made if it is not given."""
+    if trace.written:
+        settings = {**settings, "tokens written by the model": trace.written}
+    certified = certificate(trace, head) if certified is None else certified
+    return Provenance.of(trace, head.kind, shown, settings, certified)
 
 
 def _measured(measures: Sequence[str], cell: tuple[int, int]) -> dict[str, Any]:

@@ -16,13 +16,19 @@ class Stopped(BaseException):
     """Ends work that nobody waits for any more."""
 
 
+def layers(done: int, total: int) -> str:
+    """Which layer is at work."""
+    return f"layer {min(done + 1, total)} of {total}"
+
+
 def with_progress(
     label: str,
     total: int,
     work: Callable[[Callable[[int], None]], Result],
     cancel: Callable[[], Any] | None = None,
+    says: Callable[[int, int], str] = layers,
 ) -> Result:
-    """What `work(step)` gives; it calls `step(n)` when n parts of `total`, its layers, are done.
+    """What `work(step)` gives; it calls `step(n)` when n parts of `total` are done, which the bar tells as `says` does.
 
     It runs in a thread of its own, so that Streamlit can end the page's run, as it does when the reader changes
     something: then `step` raises Stopped, and what the work held is let go before this returns. With `cancel` there is
@@ -51,7 +57,7 @@ def with_progress(
     try:
         thread.join(PATIENCE)
         if thread.is_alive():
-            _show(label, total, thread, lambda: done, cancel)
+            _show(label, total, thread, lambda: done, cancel, says)
     finally:  # Streamlit ends a run by raising at a call such as those of the bar
         stopped.set()
         thread.join()
@@ -60,7 +66,14 @@ def with_progress(
     return found.pop()
 
 
-def _show(label: str, total: int, thread: Thread, done: Callable[[], int], cancel: Callable[[], Any] | None) -> None:
+def _show(
+    label: str,
+    total: int,
+    thread: Thread,
+    done: Callable[[], int],
+    cancel: Callable[[], Any] | None,
+    says: Callable[[int, int], str],
+) -> None:
     """A bar, until the thread has ended."""
     place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center"):
@@ -68,6 +81,6 @@ def _show(label: str, total: int, thread: Thread, done: Callable[[], int], cance
         if cancel is not None:
             st.button("Cancel", key=f"cancel {label}", icon=":material/close:", on_click=cancel)
     while thread.is_alive():
-        bar.progress(min(done() / max(total, 1), 1.0), f"{label}: layer {min(done() + 1, total)} of {total}")
+        bar.progress(min(done() / max(total, 1), 1.0), f"{label}: {says(done(), total)}")
         thread.join(LOOK)
     place.empty()

@@ -20,6 +20,10 @@ class PageEnds(Exception):
     """Raised where a page has said why it can show no more. After `st.stop()` nothing could write the address."""
 
 
+class PageWaits(PageEnds):
+    """Raised where the page goes on when the reader agrees to work that takes long."""
+
+
 def start() -> None:
     """app.py calls this first. A new session takes its view from the address, and so does a step back or forward in
     the browser's history; choices that this address does not name stay as they are.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from attnviz import figures
+from attnviz.charts import story
 from attnviz.core.attention import Stages
 from attnviz.ui.messages import plain
 from attnviz.ui.theme import theme
@@ -43,9 +43,8 @@ def tell(
             else "."
         )
     )
-    charts = figures.cell_story(stages, *vectors, cell, keys, theme=theme())
-    names = ("dimensions", "steps", "row", "carried")[0 if known else 1 :]
-    for place, name, chart in zip(st.columns(len(charts)), names, charts):
+    charts = story(stages, vectors, cell, keys, theme=theme())
+    for place, (name, chart) in zip(st.columns(len(charts)), charts.items()):
         place.plotly_chart(
             chart,
             key=f"story_{name}",

@@ -6,13 +6,14 @@ from functools import partial
 
 import streamlit as st
 
-from attnviz import figures
+from attnviz import charts, figures
 from attnviz.aids import TOGETHER, Aids
 from attnviz.comparing import beside
 from attnviz.reading import sides_in_words
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, readings
+from attnviz.ui import cache, pictures, readings
 from attnviz.ui.address import View
+from attnviz.ui.downloads import name_of, take_away
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 from attnviz.ui.theme import theme
 
@@ -39,6 +40,14 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = readings.MO
         f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
         f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
     )  # fmt: skip
+    if not trace.replaced:
+        settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
+                    "keys": (keys.start, keys.stop)}  # fmt: skip
+        at = Head(kind, layer, head)
+        take_away(
+            "overview", name_of(trace.model, at, "along the text"),
+            partial(pictures.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
+        )  # fmt: skip
     together = aids.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")
     with place:

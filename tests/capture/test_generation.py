@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from attnviz.capture.generation import most_written
 from attnviz.capture.interface import prepare, recording
 from attnviz.capture.tracing import trace
 from attnviz.core.attention import attention
@@ -133,3 +134,28 @@ def test_what_cannot_be_written_is_refused(tiny_model, stories260k, minilm):
         trace(tiny_model("llama"), "the cat", "the dog", write=1)
     with pytest.raises(AttnvizError, match="0 or more"):
         trace(stories260k, "Once", write=-1)
+
+
+@pytest.mark.parametrize(("name", "how"), [("tiny-gpt", {"write": 5}), ("tiny-translator", {})])
+def test_each_written_token_is_told_and_writing_can_be_cancelled(name, how):
+    """A reader who cancels a slow model must not wait for its last token, and may write again afterwards."""
+    model = load_model(name)
+    most = most_written(model, None, how.get("write", 0))
+    whole, told = trace(model, "2 May", **how), []
+    told_of = trace(model, "2 May", **how, progress=told.append)
+    written = told_of.written or len(told_of.decoder_tokens) - 1
+    n_layers = len(told_of.layers)
+    assert told[-n_layers:] == [most + done for done in range(1, n_layers + 1)]
+    assert told[:-n_layers] in ([*range(1, written + 1)], [*range(1, written + 2)]), "and perhaps its end token"
+    assert told_of.inputs == whole.inputs
+
+    def step(done):
+        told.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    told.clear()
+    with pytest.raises(KeyboardInterrupt):
+        trace(model, "2 May", **how, progress=step)
+    assert told == [1, 2]
+    assert trace(model, "2 May", **how).inputs == whole.inputs

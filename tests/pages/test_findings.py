@@ -2,7 +2,9 @@
 
 import json
 
-from attnviz import findings
+import pytest
+
+from attnviz import effort, findings
 from attnviz.ui import address
 from tests.pages.test_pages import MINILM, open_app, said
 
@@ -118,3 +120,33 @@ def test_a_finding_holds_no_more_than_it_may():
     finding = kept(open_app("heads.py", text="Dogs chase cats", measure="distance"))
     assert len(as_bytes(finding)) < 10_000 and len(finding["numbers"]) <= findings.MOST_NUMBERS
     assert any("distance" in name for name in finding["numbers"])
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "holds"),
+    [
+        ("similar.py", {"layer": "1", "head": "2", "up": "entropy", "across": "apart"}, "divergence of L"),
+        ("head_labels.py", {"layer": "1", "head": "1", "scores_of": "induction"}, "score of L1.H1, induction"),
+        ("head_card.py", {"layer": "1", "head": "1", "text": "A fox saw. A fox saw."}, "of induction in the sentence"),
+    ],
+)
+def test_a_finding_on_heads_in_relation_or_on_labels_is_worked_out_again(page, query, holds):
+    """What is worth a note is there too, and whoever opens it must hear whether it still holds."""
+    saved = open_app(page, model="tiny-gpt", **query)
+    finding = kept(saved)
+    assert any(holds in name for name in finding["numbers"]) and finding["model"] == "tiny-gpt"
+    app = opened(finding, page=page)
+    assert not app.exception and not app.error and "still hold" in told(app)
+    assert all(app.query_params[name] == value for name, value in query.items())
+    name = next(name for name in finding["numbers"] if holds in name)
+    finding["numbers"][name] += 0.1
+    assert "1 of" in told(changed := opened(finding, page=page)) and "do not hold" in told(changed)
+
+
+def test_a_view_whose_long_text_was_not_read_yet_can_be_kept(monkeypatch):
+    """The text may be too long for a link, and too long to be read on this machine."""
+    monkeypatch.setattr(effort, "SAMPLE", 4)
+    monkeypatch.setattr(effort, "SLOW", 0.0)
+    finding = kept(open_app("heads.py", model="tiny-gpt", text="Dogs chase cats, and cats chase mice.", head="2"))
+    assert finding["numbers"] == {} and finding["page"] == "heads"
+    assert finding["address"]["text"].startswith("Dogs chase")

@@ -3,6 +3,7 @@
 import pytest
 
 from attnviz.capture import tracing
+from attnviz.models.catalog import locate
 from tests.pages.test_pages import MINILM, open_app, said
 
 VIEWS = ("heatmap", "lines", "strip", "table")
@@ -108,3 +109,14 @@ def test_a_sink_is_told_where_rows_do_not_sum_to_one(tiny_folder):
     assert "The sink takes" in " ".join(box.value for box in app.markdown)
     app.selectbox(key="pick_measure").set_value("sink").run()
     assert not app.exception and 0 < app.dataframe[0].value.iloc[0, 1] < 1
+
+
+def test_cancelled_writing_says_so_and_goes_on_when_asked():
+    """Cancel must not start the same slow writing anew."""
+    how = {"text_pair": None, "decoder_text": None, "read_special": False, "add_special": True, "write": 3}
+    app = open_app(None, model="tiny-gpt", text="The old hen", write="3")
+    app.session_state["cancelled"] = (locate("tiny-gpt"), "The old hen", how)
+    app.switch_page("pages/heads.py").run()
+    assert "Writing was cancelled" in said(app) and not app.get("plotly_chart")
+    next(button for button in app.button if button.label == "Write it").click().run()
+    assert not app.exception and len(app.select_slider(key="pick_written").options) == 3

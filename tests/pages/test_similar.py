@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from attnviz import effort
 from attnviz.capture.tracing import trace
 from attnviz.models.loading import load_model
 from attnviz.reading import measure_heads
@@ -67,3 +68,16 @@ def test_any_two_measures_span_the_plane_and_are_in_the_address():
 def test_every_kind_of_layer_has_its_own_relations(kind):
     app = open_similar(model="tiny-translator", text="the 3rd of May, 2021", kind=kind, layer="0", head="1")
     assert len(listed(app)) == 7
+
+
+def test_comparing_every_head_on_a_long_text_is_asked_first(monkeypatch):
+    """Every row of every head takes long on a long text: the reader hears how long, and starts it."""
+    monkeypatch.setattr(effort, "SAMPLE", 8)
+    monkeypatch.setattr(effort, "comparing_seconds", lambda *given: 90.0)
+    app = open_similar(text="The old fox saw a red hen, and then the hen saw the old fox.")
+    assert [one.label for one in app.metric] == ["Comparing every head"] and not app.get("plotly_chart")
+    assert app.metric[0].value == "≤ 90.0 s" and app.query_params["layer"] == "1"
+    next(button for button in app.button if button.label == "Compare them").click().run()
+    assert not app.exception and len(listed(app)) == 8
+    app.selectbox(key="pick_head").set_value(3).run()
+    assert len(listed(app)) == 8, "it was asked again"
