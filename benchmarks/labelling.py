@@ -1,15 +1,14 @@
 """What labelling costs: time beside plain forward passes over the same tokens, and memory beside the model's own.
 
-    python benchmarks/labelling.py [MODEL] [--runs N]
+    python -m benchmarks.labelling [MODEL] [--runs N]
 
 Without MODEL: GPT-2 small's shape, 12 layers of 12 heads, with random weights and tiny-gpt's tokenizer. Plain passes
 and labelling take turns in one process, on one thread, and processor time is counted, which other work on the machine
 hardly touches; the medians over the runs are shown. Labelling is all of it: probes, passes and statistics.
 Memory is the peak of resident memory (VmHWM, which Linux lets a process reset) above what was resident before, with
-what had been freed given back (malloc_trim), so that the model is not in it and nothing freed before hides any. In the
-timed runs the C library keeps freed memory for later, and that counts as resident. What is held is measured in one more
-labelling, in which blocks of 64 KB and more go back to the system when they are freed. One layer's attention weights
-on a batch may be held; what is held beside them has a limit of 64 MB.
+what had been freed given back (malloc_trim), so that the model is not in it and nothing freed before hides any. What
+the C library keeps of freed memory counts. One layer's attention weights on a batch may be held; what is held beside
+them has a limit of 64 MB.
 """
 
 import argparse
@@ -35,7 +34,6 @@ from attnviz.labels.study import study
 from attnviz.models.loading import LoadedModel, load_model
 
 MEGABYTE = 2**20
-MMAP_THRESHOLD = -3  # glibc's number for this option of mallopt
 MOST = 64  # megabytes that labelling may hold beside the model and one layer's attention weights
 
 
@@ -80,7 +78,9 @@ def resident(name: str) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What labelling costs beside plain forward passes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.labelling", description="What labelling costs beside plain forward passes."
+    )
     parser.add_argument("model", nargs="?", help="a model's name, its folder, or a hub id")
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
@@ -105,10 +105,8 @@ def main() -> None:
         print(f"{name:16}{found[0]:12.1f}{found[1]:10.1f}{found[2]:10.0f}")
     print(f"{'ratio':16}{whole[0] / plain[0]:12.2f}{whole[1] / plain[1]:10.2f}")
     weights = layer_weights(model, rows)
-    ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 2**16)
-    held = cost(lambda: study(model))[2]
-    print(f"held at the peak {held:.1f} MB above the model; one layer's weights on the largest batch {weights:.1f} MB")
-    print(f"beside the model and one layer's weights {held - weights:.1f} MB, of {MOST} allowed")
+    print(f"one layer's weights on the largest batch {weights:.1f} MB")
+    print(f"beside the model and one layer's weights {whole[2] - weights:.1f} MB, of {MOST} allowed")
 
 
 if __name__ == "__main__":
