@@ -211,14 +211,14 @@ def _scores(
     examples: dict[tuple[int, ...], int],
 ) -> dict[str, LabelScores]:
     """Each label's scores; sequences that they refer to are numbered in `examples`."""
-    asked = {(label, probe.unit): probe.ids for probe in probes for label in probe.labels}
     scores = {}
     for label, one in first.items():
+        asked = {probe.unit: probe.ids for probe in probes if label in probe.labels}
         rows = one.tally.rows[:, None]
         order = np.lexsort((one.weight.hits / rows, one.tally.hits / rows), axis=0).T  # [heads, units]
         extreme = np.concatenate([order[:, : -N_EXAMPLES - 1 : -1], order[:, :N_EXAMPLES]], axis=1)
         shown, places = np.unique(extreme, return_inverse=True)
-        ids = [asked[label, int(unit)] for unit in one.units[shown]]
+        ids = [asked[int(unit)] for unit in one.units[shown]]
         numbers = np.array([examples.setdefault(found, len(examples)) for found in ids])[places.reshape(extreme.shape)]
         scores[label] = LabelScores(
             score=one.score,
