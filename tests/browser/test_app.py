@@ -1,5 +1,7 @@
 """The main path in a real browser: type a sentence, click a head in the grid, find its heatmap, send the link."""
 
+import pytest
+
 PATIENCE = 60_000  # milliseconds; the first page imports torch
 TARGET = """([name, row, column]) => {  // where on screen a chart's marker for (row, column) is
     const plot = document.querySelector(`.st-key-${name} .js-plotly-plot`), {xaxis, yaxis} = plot._fullLayout;
@@ -96,3 +98,27 @@ def test_a_point_of_the_plane_of_heads_opens_its_head(address, page):
     page.wait_for_url("**layer=2&head=1*", timeout=PATIENCE)
     page.get_by_text("Nearest to L2.H1").wait_for(timeout=PATIENCE)
     assert not page.problems
+
+
+@pytest.mark.slow
+def test_no_number_is_cut_in_half_a_window(address, page):
+    """Beside a lecture's slides the app has half of a screen: a number that ends in dots there says nothing."""
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.goto(f"{address}/validation?v=1&model=tiny-gpt&text=The+old+fox")
+    page.get_by_text("Worst head first").wait_for(timeout=PATIENCE)
+    numbers = page.locator("[data-testid=stMetricValue] *")
+    assert numbers.count() and not numbers.evaluate_all("all => all.some(one => one.scrollWidth > one.clientWidth)")
+    assert page.problems == []
+
+
+@pytest.mark.slow
+def test_a_map_has_room_and_copy_link_its_place_in_half_a_window(address, page):
+    """A title across its colour bar, or a button across the menu, could not be read."""
+    page.set_viewport_size({"width": 820, "height": 900})
+    page.goto(f"{address}/heads?v=1&model=tiny-gpt&text=The+old+fox")
+    page.locator(".colorbar").first.wait_for(timeout=PATIENCE)
+    page.wait_for_function("() => document.querySelector('.stColumn:has(.colorbar)').clientWidth >= 300")
+    trust, link = (page.get_by_text(text, exact=True).first.bounding_box() for text in ("Trust", "Copy link"))
+    assert trust["x"] + trust["width"] < link["x"] and abs(trust["y"] - link["y"]) < 12
+    assert page.evaluate("document.documentElement.scrollWidth") <= 820
+    assert page.problems == []
