@@ -17,8 +17,7 @@ def main() -> int:
 
     failed = False
     for page in sorted((ROOT / "pages").glob("*.py")):
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-        app.switch_page(f"pages/{page.name}").run()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(f"pages/{page.name}").run()
         problems = [str(box.value) for box in [*app.exception, *app.error]]
         problems += [] if app.get("plotly_chart") or app.button or app.file_uploader else ["nothing on it"]
         failed = failed or bool(problems)

@@ -105,7 +105,7 @@ def small_llama(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_long_text_stays_under_its_estimate_and_a_cancelled_one_gives_its_memory_back(small_llama):
     """Memory is held strictly; the time, which other work can stretch, against a generous multiple."""
     from attnviz.models.loading import load_model

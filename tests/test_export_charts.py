@@ -56,7 +56,7 @@ LESSONS = {
 }
 OF_MODELS = ("real_patterns", "head_is_born", "story_in", "overview", "certificate", "head_labels", "head_evidence")
 FEW = ("soft_lookup", "cost", "hull", "head_labels")  # of every kind of trace; the others are drawn when there is time
-EVERY = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in (*LESSONS, *OF_MODELS)]
+EVERY = [name if name in FEW else pytest.param(name, marks=pytest.mark.ci) for name in (*LESSONS, *OF_MODELS)]
 
 
 @cache
@@ -186,7 +186,7 @@ def test_svg_says_what_the_charts_say_and_where_they_come_from(name):
                 assert all(re.split("<", str(text))[0] in told for text in np.ravel(one.text))
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("look", THEMES)
 @pytest.mark.parametrize("name", [*LESSONS, *OF_MODELS])
 def test_png_is_large_enough_to_print_and_not_blank(name, look):
@@ -234,7 +234,7 @@ json.dump(drawn, open("drawn.json", "w"))
     return json.loads((folder / "drawn.json").read_text())
 
 
-@pytest.mark.parametrize("names", [tuple(LESSONS), pytest.param(OF_MODELS, marks=pytest.mark.slow)], ids=["l", "m"])
+@pytest.mark.parametrize("names", [tuple(LESSONS), pytest.param(OF_MODELS, marks=pytest.mark.ci)], ids=["l", "m"])
 def test_the_python_lines_make_the_same_charts_in_a_fresh_process(names, tmp_path):
     again = made_again(names, tmp_path)
     for name in names:

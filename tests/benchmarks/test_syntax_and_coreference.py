@@ -7,7 +7,7 @@ from attnviz.labels.study import study
 from benchmarks.syntax_and_coreference import evaluate, main, table
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_labels_of_high_confidence_hold_on_gold_trees(data, minilm):
     """At least four of five syntactic labels are above the rule that is best on other sentences."""
     found = evaluate(minilm, study(minilm), read(data / "text" / "en_ewt-ud-dev.conllu"), sample=800)
@@ -18,7 +18,7 @@ def test_labels_of_high_confidence_hold_on_gold_trees(data, minilm):
     assert best["syntactic:obj:to_head"] > 0.2 and best["syntactic:det:to_head"] > 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_an_encoder_finds_antecedents_in_gold_passages(data, minilm):
     found = evaluate(minilm, study(minilm), read(data / "text" / "gap-development.tsv"), sample=600)
     (row,) = found.rows

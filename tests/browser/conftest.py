@@ -19,6 +19,13 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
+def pytest_collection_modifyitems(items):
+    """What needs a browser is left to .ci/run, but for one test."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name != "test_smoke.py":
+            item.add_marker(pytest.mark.ci)
+
+
 @contextmanager
 def served(script):
     """The address of a server that runs `script`."""

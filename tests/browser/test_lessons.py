@@ -49,7 +49,6 @@ def test_the_worked_example_is_walked_with_the_keyboard_alone(address, page):
     assert page.problems == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lesson", ["", *list(LESSONS)[1:]])
 def test_a_lesson_fits_a_phone(address, page, lesson):
     """Text that runs out of the screen is lost to whoever holds it."""

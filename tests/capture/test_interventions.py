@@ -21,6 +21,7 @@ from attnviz.models import zoo
 from attnviz.models.loading import load_model
 from attnviz.traces import Head
 from attnviz.validation.certificate import certify_batch
+from tests.rotation import rotated
 
 FIRST = Head("decoder", 0, 1)
 REPORT = Path(attnviz.validation.__file__).with_name("architectures.json")
@@ -102,8 +103,7 @@ def test_a_head_counts_and_comes_back(name):
     check_architecture(name)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PASSED if name not in SOME])
+@pytest.mark.parametrize("name", rotated(name for name in PASSED if name not in SOME))
 def test_a_head_counts_and_comes_back_everywhere(name):
     """Whatever the certificate passes can be intervened on."""
     check_architecture(name)

@@ -10,6 +10,7 @@ from attnviz.cli import main
 KEYS = {"label", "score", "baseline", "low", "high", "n", "p", "confidence", "effect"}
 
 
+@pytest.mark.ci
 def test_json_and_files_say_the_same(corpus, tmp_path, capsys):
     assert main(["label", "tiny-gpt", "--json", "--corpus", str(corpus), "--out", str(tmp_path / "t.csv")]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -196,7 +196,7 @@ def test_an_encoder_is_asked_behind_masks():
     assert all(place > 24 and chunk[place - 25] == right for place, right in zip(question.places, question.right))
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "name, head, label",
     [

@@ -7,6 +7,7 @@ from attnviz.labels import ship
 from attnviz.labels.kept import SHIPPED, kept
 from attnviz.labels.study import study
 from attnviz.models.loading import load_model
+from tests.rotation import rotated
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +42,7 @@ def test_a_run_that_ends_early_deletes_no_study(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == [ship.place_of(load_model("tiny-gpt")).name]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ship.STUDIED)
+@pytest.mark.parametrize("name", rotated(ship.STUDIED))
 def test_a_fresh_run_gives_the_shipped_verdicts(name):
     model = load_model(name)
     verdicts = [

@@ -92,6 +92,7 @@ def test_its_weight_is_what_its_scores_give():
     assert share == pytest.approx(noun[0] / (sum(noun) + sum(rest)), abs=1e-9)
 
 
+@pytest.mark.ci
 def test_a_corpus_takes_the_place_of_generated_sentences(planted):
     """The score on the second family is that on the file's second half; the other half has chosen the rule."""
     model, heads = planted

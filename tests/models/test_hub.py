@@ -120,6 +120,7 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.mark.ci
 def test_a_model_is_planned_fetched_and_loaded_then_works_without_the_hub(hub, tmp_path):
     """What a reader does first: name a model, see its size, watch it come, and have it on the train next day."""
     name = "someone/tiny-bert"
@@ -204,6 +205,7 @@ def test_progress_of_a_resumed_download_reaches_the_total(hub, tmp_path):
     assert done == total
 
 
+@pytest.mark.ci
 def test_the_command_line_validates_from_the_hub_in_silence(hub, tmp_path):
     """One JSON object on standard output and nothing else, even on the first run, which downloads."""
     code, out, err = command(tmp_path, hub.url, "validate", "someone/tiny-gpt2", "The cat", "--json")
@@ -218,6 +220,7 @@ def test_offline_is_one_clear_line(closed_port, tmp_path):
     assert "HF_HUB_OFFLINE" in answer["error"] and "nobody/nothing" in answer["error"] and answer["seconds"] < MINUTE
 
 
+@pytest.mark.ci
 def test_no_network_is_one_clear_line(closed_port, tmp_path):
     """Without a network a reader learns at once what is the matter: no retries for minutes, no traceback."""
     start = time.time()
@@ -248,7 +251,7 @@ except AttnvizError as error:
     assert "tiny-gpt2" in message and seconds < MINUTE
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("trouble", ["status 500", "closed port"])
 def test_trouble_in_the_middle_of_a_download_is_told_in_one_line(hub, tmp_path, closed_port, trouble):
     """The hub's client retries by itself and warns on standard error: a reader would get many lines."""

@@ -15,7 +15,6 @@ def open_exercise(name, **query):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for field, value in ({"v": "1", "exercise": name} | query).items():
         app.query_params[field] = value
-    app.run()
     return app.switch_page("pages/exercises.py").run()
 
 

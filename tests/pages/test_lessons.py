@@ -12,7 +12,6 @@ def open_lesson(page, **query):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
-    app.run()
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app

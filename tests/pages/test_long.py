@@ -13,8 +13,7 @@ def long_text(tiny_model):
 
 
 def open_long(tiny_folder, text, **query):
-    app = open_app(None, model=str(tiny_folder("llama")), text=text, **query)
-    return app.switch_page("pages/heads.py").run()
+    return open_app("heads.py", model=str(tiny_folder("llama")), text=text, **query)
 
 
 def told(app):

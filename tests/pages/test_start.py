@@ -9,7 +9,7 @@ OPEN = """
 import sys
 from streamlit.testing.v1 import AppTest
 from attnviz.ui.lessons import LESSONS
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("app.py", default_timeout=60)
 for lesson in LESSONS:
     app.switch_page(f"pages/{lesson}.py").run()
     assert not app.exception and app.get("plotly_chart"), lesson

@@ -8,7 +8,7 @@ from attnviz.export import Plotted
 from attnviz.ui import downloads, explore, labels, windows
 from tests.pages.test_pages import open_app
 
-slow = pytest.mark.slow
+ci = pytest.mark.ci
 PAGES = {
     "soft_lookup.py": {"direction": "100"},
     "head_labels.py": {"model": "tiny-gpt", "layer": "1", "head": "1"},
@@ -28,7 +28,7 @@ PAGES = {
 FAST = ("soft_lookup.py", "head_labels.py")
 
 
-@pytest.mark.parametrize("page", [page if page in FAST else pytest.param(page, marks=slow) for page in PAGES])
+@pytest.mark.parametrize("page", [page if page in FAST else pytest.param(page, marks=ci) for page in PAGES])
 def test_the_charts_of_a_file_are_those_on_screen(page, monkeypatch):
     """A file that shows other numbers than the screen would be worse than none."""
     offered = {}

@@ -145,18 +145,21 @@ def test_checkpoints_run_from_untrained_to_trained(gpt):
         assert found["induction"]["score"] == pytest.approx(stated, abs=0.05)
 
 
+@pytest.mark.ci
 def test_gpt_pronouns_are_those_of_the_card(gpt):
     probes = pronoun_sentences(N_PRONOUNS, split="test", seed=SEED)
     accuracy = float((pronoun_margins_decoder(*gpt, probes) > 0).mean())
     assert accuracy == pytest.approx(card("tiny-gpt")["scores"]["pronouns"]["accuracy"], abs=0.002)
 
 
+@pytest.mark.ci
 def test_bert_pronouns_are_those_of_the_card(bert):
     probes = pronoun_sentences(N_PRONOUNS, split="test", seed=SEED)
     accuracy = float((pronoun_margins_encoder(*bert, probes) > 0).mean())
     assert accuracy == pytest.approx(card("tiny-bert")["scores"]["pronouns"]["accuracy"], abs=0.002)
 
 
+@pytest.mark.ci
 def test_gpt_held_out_loss_is_that_of_the_card(gpt):
     folder = text_folder("tiny-gpt")
     model, tokenizer = gpt
@@ -165,6 +168,7 @@ def test_gpt_held_out_loss_is_that_of_the_card(gpt):
     assert loss == pytest.approx(card("tiny-gpt")["scores"]["held_out"]["loss"], abs=0.002)
 
 
+@pytest.mark.ci
 def test_bert_held_out_loss_is_that_of_the_card(bert):
     folder = text_folder("tiny-bert")
     model, tokenizer = bert
