@@ -3,9 +3,9 @@
 import streamlit as st
 
 from attnviz.components import copy_link
-from attnviz.ui import findings, pickers, state
+from attnviz.ui import pickers, saved_views, state
 from attnviz.ui.lessons import LESSONS
-from attnviz.ui.messages import say_left_out, show_notices
+from attnviz.ui.messages import show_notices, warn_link_too_long
 
 st.set_page_config(page_title="attnviz", page_icon=state.ICON, layout="wide")
 st.logo(state.LOGO, size="large")
@@ -20,7 +20,7 @@ heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
 similar = st.Page("pages/similar.py", title="Similar heads", icon=":material/scatter_plot:")
 compare = st.Page("pages/compare.py", title="Compare", icon=":material/compare:")
 gallery = st.Page("pages/gallery.py", title="Gallery", icon=":material/collections_bookmark:")
-kept = st.Page("pages/findings.py", title="Findings", icon=":material/bookmarks:")
+kept = st.Page("pages/saved_views.py", title="Findings", icon=":material/bookmarks:")
 own = st.Page("pages/own_tensors.py", title="Your own weights", icon=":material/upload_file:")
 labels = st.Page("pages/head_labels.py", title="Head labels", icon=":material/label:")
 card = st.Page("pages/head_card.py", title="A head's card", icon=":material/badge:")
@@ -44,10 +44,10 @@ show_notices()
 too_long = st.empty()
 try:
     page.run()
-except state.PageEnds as ended:
+except state.StopPage as ended:
     state.on_screen(*st.query_params)  # what the page did not come to is still what the address names
-    if isinstance(ended, state.PageWaits):
-        findings.keep_unread(page.url_path)
+    if isinstance(ended, state.NeedsConfirmation):
+        saved_views.save_unread(page.url_path)
 finally:
     state.finish()
-    say_left_out(too_long)
+    warn_link_too_long(too_long)

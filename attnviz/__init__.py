@@ -6,9 +6,13 @@ The public names are loaded when they are first used, so that `import attnviz` i
 import importlib
 import os
 
+from attnviz import former_names
+
 # Must be set before torch is imported: idle OpenMP threads that spin make small forward passes many times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+former_names.install()
 
 _PUBLIC = {
     "attention": "attnviz.core.attention",
@@ -16,10 +20,23 @@ _PUBLIC = {
     "softmax": "attnviz.core.attention",
     "load_model": "attnviz.models.loading",
     "trace": "attnviz.capture.tracing",
+    "trace_ids": "attnviz.capture.tracing",
+    "mean_outputs": "attnviz.capture.ablation",
     "Head": "attnviz.traces",
-    "from_weights": "attnviz.own",
+    "load_weights": "attnviz.files.weights_file",
+    "from_weights": "attnviz.files.weights_file",
+    "MapOptions": "attnviz.maps.options",
+    "make_map": "attnviz.maps.options",
+    "other_map": "attnviz.maps.options",
+    "small_maps": "attnviz.maps.options",
+    "difference": "attnviz.maps.difference",
+    "head_divergence": "attnviz.maps.similarity",
+    "measure_heads": "attnviz.maps.attention_map",
     "validate": "attnviz.validation.certificate",
-    "label_heads": "attnviz.labels.study",
+    "certify": "attnviz.validation.certificate",
+    "SENTENCES": "attnviz.validation.sentences",
+    "evaluate_or_load": "attnviz.labels.cache",
+    "label_heads": "attnviz.labels.results",
     "AttnvizError": "attnviz.errors",
 }
 __all__ = [*_PUBLIC, "figures"]

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz import figures, reading, timing
-from attnviz.core import cost as counts
-from attnviz.core import learning as learned
-from attnviz.core import lookup, patterns, roles, scaling
+from attnviz import figures
 from attnviz.core.attention import Stages, attention
-from attnviz.core.exercises import EXERCISES, Shown
-from attnviz.core.exercises.harder import CORNERS, POINTS, hull_output
 from attnviz.core.measures import variation
-from attnviz.core.worked_example import Inputs, WorkedExample, printed_and_exact
-from attnviz.core.worked_example import worked_example as worked_out
 from attnviz.figures.labels import Evidence
 from attnviz.labels.criteria import CONFIDENCES
 from attnviz.labels.method import spelt
+from attnviz.lessons import cost as counts
+from attnviz.lessons import learning as learned
+from attnviz.lessons import lookup, patterns, roles, scaling, timing
+from attnviz.lessons.exercises import EXERCISES, Shown
+from attnviz.lessons.exercises.harder import CORNERS, POINTS, hull_output
+from attnviz.lessons.worked_example import Inputs, WorkedExample, printed_and_exact
+from attnviz.lessons.worked_example import worked_example as worked_out
+from attnviz.maps import attention_map
 from attnviz.models.catalog import training_curves
 from attnviz.traces import Trace
 from attnviz.validation.table import stored_report
@@ -77,7 +78,7 @@ def overview(
 ) -> Charts:
     """One head along the whole text, token by token, with the windows of `queries` and `keys` (first, behind the last)
     shaded."""
-    wide, gets = reading.overview(trace, kind, layer, head)
+    wide, gets = attention_map.head_overview(trace, kind, layer, head)
     sides = trace.sides(kind)
     title = "Queries: how wide each looks"
     return {
@@ -212,7 +213,7 @@ def made_up_pattern(*, theme: str = "light") -> Charts:
 
 def real_patterns(trace: Trace, *, theme: str = "light") -> Charts:
     """The same beside the head that comes closest, and beside all heads, the closest first."""
-    words, target, heads, rows = reading.row_in_every_head(trace, patterns.ILLUSTRATION, patterns.QUERY)
+    words, target, heads, rows = attention_map.row_in_every_head(trace, patterns.ILLUSTRATION, patterns.QUERY)
     order = np.argsort(variation(rows, target), kind="stable")
     names = [str(heads[place]) for place in order]
     beside = [("illustration", target), (f"{trace.model} {names[0]}", rows[order[0]])]
@@ -312,35 +313,35 @@ def architectures(*, theme: str = "light") -> Charts:
 
 
 def head_labels(
-    study: Any, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
+    results: Any, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
 ) -> Charts:
     """Every head of a study with the first of its labels that count (`label` "" for all kinds), the evidence of one
     head, and one label's scores over all heads."""
     at = layer, head
-    cells = first_labels(study, label, confidence)
-    scores = {(one.layer, one.head): evidence(study, number, scores_of) for number, one in enumerate(study.heads)}
+    cells = first_labels(results, label, confidence)
+    scores = {(one.layer, one.head): evidence(results, number, scores_of) for number, one in enumerate(results.heads)}
     return {
         "mosaic": figures.label_mosaic(cells, chosen=at, theme=theme),
-        **head_evidence(study, layer, head, theme=theme),
+        **head_evidence(results, layer, head, theme=theme),
         "scores": figures.scores_over_heads(scores, title=spelt(scores_of).capitalize(), chosen=at, theme=theme),
     }
 
 
-def head_evidence(study: Any, layer: int, head: int, *, theme: str = "light") -> Charts:
+def head_evidence(results: Any, layer: int, head: int, *, theme: str = "light") -> Charts:
     """The labels that a head of a study has, and those that it comes closest to."""
-    number = [(one.layer, one.head) for one in study.heads].index((layer, head))
-    rows = [(spelt(one.label), one) for one in closest(study, number)]
+    number = [(one.layer, one.head) for one in results.heads].index((layer, head))
+    rows = [(spelt(one.label), one) for one in closest(results, number)]
     return {"evidence": figures.head_evidence(rows, title="Scores and thresholds", theme=theme)}
 
 
-def first_labels(study: Any, label: str, confidence: str) -> dict[tuple[int, int], list[tuple[str, str, str, float]]]:
+def first_labels(results: Any, label: str, confidence: str) -> dict[tuple[int, int], list[tuple[str, str, str, float]]]:
     """Of each head (layer, head) the labels that count, the most telling first, as the mosaic takes them."""
     return {
         (one.layer, one.head): [
             (spelt(row["label"]), row["label"], row["confidence"], row["score"])
             for row in counted(found, label, confidence)
         ]
-        for one, found in zip(study.heads, study.found)
+        for one, found in zip(results.heads, results.found)
     }
 
 
@@ -361,18 +362,18 @@ def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     )
 
 
-def evidence(study: Any, number: int, label: str) -> Evidence:
+def evidence(results: Any, number: int, label: str) -> Evidence:
     """One label of one head of a study, as figures take it."""
-    one = study.scores[label]
-    given = next((row["confidence"] for row in study.found[number] if row["label"] == label), "")
+    one = results.scores[label]
+    given = next((row["confidence"] for row in results.found[number] if row["label"] == label), "")
     names = ("score", "low", "high", "baseline", "threshold")
     return Evidence(label, **{name: float(getattr(one, name)[number]) for name in names}, confidence=given)
 
 
-def closest(study: Any, number: int) -> list[Evidence]:
+def closest(results: Any, number: int) -> list[Evidence]:
     """The labels that a head has, and those that it comes closest to; of two with the same scores, one."""
-    has = [row["label"] for row in study.found[number]]
+    has = [row["label"] for row in results.found[number]]
     twin = "induction" if "copy_suppression" in has else "copy_suppression"
-    every = [evidence(study, number, label) for label in study.scores if label != twin]
+    every = [evidence(results, number, label) for label in results.scores if label != twin]
     every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
     return every[:MOST_ROWS]

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _example(chosen: argparse.Namespace) -> int:
-    from attnviz.core.worked_example import PRINTED_OUTPUT, PRINTED_WEIGHTS, worked_example, wrong_rows
+    from attnviz.lessons.worked_example import PRINTED_OUTPUT, PRINTED_WEIGHTS, worked_example, wrong_rows
 
     example = worked_example(scaled=chosen.scaled, causal=chosen.causal)
     stages = example.stages
@@ -91,11 +91,11 @@ def _models(chosen: argparse.Namespace) -> int:
 
 
 def _trace(chosen: argparse.Namespace) -> int:
-    from attnviz import export
     from attnviz.capture.tracing import trace
+    from attnviz.files import trace_file
 
-    if chosen.out is not None and chosen.out.suffix not in export.FORMATS:  # before the model is loaded
-        raise AttnvizError(f"--out must end in one of {', '.join(export.FORMATS)}.")
+    if chosen.out is not None and chosen.out.suffix not in trace_file.FORMATS:  # before the model is loaded
+        raise AttnvizError(f"--out must end in one of {', '.join(trace_file.FORMATS)}.")
     traced = trace(
         _load(chosen),
         chosen.text,
@@ -106,9 +106,9 @@ def _trace(chosen: argparse.Namespace) -> int:
         write=chosen.write,
     )
     if chosen.out is None:
-        _print_json(export.as_json(traced))
+        _print_json(trace_file.as_json(traced))
     else:
-        export.write(traced, chosen.out)
+        trace_file.write(traced, chosen.out)
     return 0
 
 
@@ -162,17 +162,17 @@ def _label(chosen: argparse.Namespace) -> int:
         raise AttnvizError("--out must end in one of .csv, .json, .parquet.")
     from tqdm import tqdm
 
+    from attnviz.labels.cache import evaluate_or_load, measure_or_load_effects
     from attnviz.labels.corpora import read
-    from attnviz.labels.kept import effects_once, study_once
-    from attnviz.labels.study import as_table
+    from attnviz.labels.results import as_table
 
     corpus = None if chosen.corpus is None else read(chosen.corpus)
     model = _load(chosen)
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
-        found = study_once(model, corpus, _bar_progress(bar), chosen.again)
+        found = evaluate_or_load(model, corpus, _bar_progress(bar), chosen.again)
     if chosen.effects:
         with tqdm(desc="removing heads", unit="token", disable=None) as bar:
-            found = effects_once(model, found, corpus, _bar_progress(bar))
+            found = measure_or_load_effects(model, found, corpus, _bar_progress(bar))
     labelled = found.json(chosen.effects)
     if chosen.out is not None:
         _write_labels(labelled, as_table(labelled), chosen.out)

@@ -145,6 +145,11 @@ class Trace:
     replaced: Mapping[Head, "np.ndarray | float"] = field(default_factory=dict)
 
     @property
+    def weights_only(self) -> bool:
+        """Whether its weights were given, by a file or by another program, and nothing else is known."""
+        return self.route == "weights"
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of layer there are, in reading order."""
         return tuple(kind for kind in KINDS if any(layer.kind == kind for layer in self.layers))

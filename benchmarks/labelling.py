@@ -27,10 +27,10 @@ import transformers
 
 from attnviz.capture.layers import forward
 from attnviz.capture.tracing import capture_ids
-from attnviz.labels.labels import SEED
-from attnviz.labels.material import first_family, frame_of, second_family
+from attnviz.labels.decide import SEED
+from attnviz.labels.probe_sets import first_family, second_family, special_tokens_of
+from attnviz.labels.results import evaluate_heads
 from attnviz.labels.scores import batches
-from attnviz.labels.study import study
 from attnviz.models.loading import LoadedModel, load_model
 
 MEGABYTE = 2**20
@@ -49,8 +49,8 @@ def gpt2_small() -> LoadedModel:
 def default_batches(model: LoadedModel) -> list[torch.Tensor]:
     """Both families' token ids [batch, tokens], in labelling's own batches."""
     layers = capture_ids(model.module, [model.tokenizer("the")["input_ids"] * 2])[0]
-    frame = frame_of(model.tokenizer, layers[0].kind == "decoder", model.limit)
-    families = first_family(model.tokenizer, frame, SEED), second_family(model.tokenizer, frame, SEED)
+    special_tokens = special_tokens_of(model.tokenizer, layers[0].kind == "decoder", model.limit)
+    families = first_family(model.tokenizer, special_tokens, SEED), second_family(model.tokenizer, special_tokens, SEED)
     return [torch.tensor([probe.ids for probe in batch]) for family in families for batch in batches(family)]
 
 
@@ -93,7 +93,7 @@ def main() -> None:
             forward(model.module, {"input_ids": ids})
 
     forward(model.module, {"input_ids": rows[0]})
-    costs = [(cost(read_plainly), cost(lambda: study(model))) for _ in range(chosen.runs)]
+    costs = [(cost(read_plainly), cost(lambda: evaluate_heads(model))) for _ in range(chosen.runs)]
     plain, whole = (tuple(map(statistics.median, zip(*of_each))) for of_each in zip(*costs))
     layer = sum(part.numel() * part.element_size() for part in model.module.parameters()) / MEGABYTE
     tokens = sum(ids.numel() for ids in rows)

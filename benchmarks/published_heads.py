@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from attnviz.errors import AttnvizError, in_one_line
-from attnviz.labels.baselines import score
+from attnviz.labels.results import LabelResults, evaluate_heads
 from attnviz.labels.scores import tallies
-from attnviz.labels.study import Study, study
+from attnviz.labels.statistics import score
 from attnviz.labels.targets import Probe, after_duplicates, at_offset
 from attnviz.models.loading import load_model
 
@@ -143,7 +143,7 @@ def _scores(module: Any, recipe: Recipe) -> tuple[dict[str, np.ndarray], dict[st
     return {name: both[name] for name in offsets}, {name: both[f"masked {name}"] for name in offsets}
 
 
-def recalled(comparison: Comparison, done: Study) -> tuple[list[str], list[str]]:
+def recalled(comparison: Comparison, done: LabelResults) -> tuple[list[str], list[str]]:
     """The heads with a clear published score, and those of them to which we give the label ourselves. (No precision:
     published lists are not complete.)"""
     clear = [f"L{layer}.H{head}" for layer, head in np.argwhere(comparison.published > CLEAR)]
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         comparisons = compare(model.module, published)
         for one in comparisons:
             print(one.in_one_line)
-        done = study(model)
+        done = evaluate_heads(model)
     except AttnvizError as error:
         print(f"published_heads: {error}", file=sys.stderr)
         return 2

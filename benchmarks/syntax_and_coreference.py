@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from attnviz.errors import AttnvizError
-from attnviz.labels.baselines import Rule, best_rules, interval, rule_hits, score
 from attnviz.labels.corpora import Corpus, read, spread
-from attnviz.labels.labels import Measured, measured
-from attnviz.labels.material import coreference_probes, frame_of, tree_probes
-from attnviz.labels.scores import Tally, tallies
-from attnviz.labels.study import Study, study
+from attnviz.labels.decide import Measured, measured
+from attnviz.labels.probe_sets import coreference_probes, special_tokens_of, tree_probes
+from attnviz.labels.results import LabelResults, evaluate_heads
+from attnviz.labels.scores import Counts, tallies
+from attnviz.labels.statistics import Rule, best_rules, interval, rule_hits, score
 from attnviz.labels.targets import Probe
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.traces import Head
@@ -83,14 +83,14 @@ class Evaluation:
     held: list[Held]
 
 
-def evaluate(model: LoadedModel, done: Study, corpus: Corpus, sample: int | None = None) -> Evaluation:
+def evaluate(model: LoadedModel, done: LabelResults, corpus: Corpus, sample: int | None = None) -> Evaluation:
     """A studied model on the gold answers of a file, or of `sample` of its texts."""
     texts = corpus.texts if sample is None else spread(corpus.texts, sample)
     causal = done.heads[0].kind == "decoder"
-    frame = frame_of(model.tokenizer, causal, model.limit)
+    special_tokens = special_tokens_of(model.tokenizer, causal, model.limit)
     halves = [
-        tree_probes(model.tokenizer, frame, [text for text in half if text.dependencies])
-        + coreference_probes(model.tokenizer, frame, [text for text in half if text.references])
+        tree_probes(model.tokenizer, special_tokens, [text for text in half if text.dependencies])
+        + coreference_probes(model.tokenizer, special_tokens, [text for text in half if text.references])
         for half in (texts[1::2], texts[::2])
     ]
     rules = best_rules(halves[0])
@@ -128,7 +128,7 @@ def _measured(model: LoadedModel, probes: Sequence[Probe], rules: dict[str, Rule
 
 
 def _answer(head: Head, one: Measured, i: int) -> Answer:
-    gain = Tally(one.tally.hits - one.control, one.tally.rows, one.tally.even)
+    gain = Counts(one.tally.hits - one.control, one.tally.rows, one.tally.even)
     low, high = interval(gain)
     return Answer(
         head,
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             model = load_model(name)
             print(f"labelling {model.name} on generated sentences …", file=sys.stderr, flush=True)
-            done = study(model)
+            done = evaluate_heads(model)
         except AttnvizError as error:
             _skipped(name, error)
             continue

@@ -6,15 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from attnviz import charts
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 from attnviz.validation.table import decade, stored_report
 
 ROUTES = {"interface": "transformers' interface", "fallback": "a tap on its softmax", None: "not compared"}
 
-chosen = view()
+chosen = url_state()
 report = stored_report()
 found = report["architectures"]
 passed = [one for one in found if one["passed"]]
@@ -63,8 +63,8 @@ st.plotly_chart(
     alt=f"Largest end-to-end difference of the {len(passed)} certified architectures, by route: at most "
     f"{decade(max(one['drift'] for one in passed))}.",
 )
-take_away(
-    "architectures", "architectures", partial(pictures.of_lesson, "Certified architectures", charts.architectures, {})
+export_menu(
+    "architectures", "architectures", partial(exports.of_lesson, "Certified architectures", charts.architectures, {})
 )
 st.caption(
     "Made by `python -m attnviz validate --architectures` in about a minute; errors are given as the power of ten "

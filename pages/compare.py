@@ -6,19 +6,20 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import aids, figures
-from attnviz.comparing import after, difference
+from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.findings import numbers_again, numbers_of
+from attnviz.files.saved_view import numbers_again, numbers_of
+from attnviz.maps import options
+from attnviz.maps.difference import ablation_title, difference
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, explore, findings, long_runs, pictures, windows
-from attnviz.ui.address import STAND_INS
+from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
+from attnviz.ui.address import ABLATIONS
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.expected import show_change
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import say_not_there, show_error
-from attnviz.ui.state import choose, chosen_by, on_screen, view
+from attnviz.ui.predictions import show_change
+from attnviz.ui.state import choose, chosen_by, on_screen, url_state
 from attnviz.ui.theme import theme
 
 MOST = 256  # tokens of a window: three maps of it stand beside each other
@@ -30,20 +31,20 @@ PLAIN = {
     "write": 0,
 }  # as Heads asks
 
-chosen = view()
+chosen = url_state()
 st.title("Compare")
 st.markdown(
     "Two heads in the same view, or one before and after others are removed, and the difference. Words are matched "
     "where sentences differ."
 )
-finding = findings.show("compare")
+finding = saved_views.banner("compare")
 on_screen("kind")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
 names += [name for name in (chosen.model, chosen.model_b) if name and name not in names]
 
 
-def pick_text(place, letter: str, suffix: str, fallback: str) -> long_runs.Wanted:
+def pick_text(place, letter: str, suffix: str, fallback: str) -> confirm_run.Wanted:
     """The model and the sentence of one side. Raises AttnvizError."""
     with place:
         model = getattr(chosen, f"model{suffix}") or fallback
@@ -58,7 +59,7 @@ def pick_text(place, letter: str, suffix: str, fallback: str) -> long_runs.Wante
 
 def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
     with place:
-        at = explore.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
+        at = head_explorer.head_in(trace, getattr(chosen, f"layer{suffix}"), getattr(chosen, f"head{suffix}"))
         layers = trace.of_kind(at.kind)
         pick_layer, pick_head = st.columns(2)
         with pick_layer:
@@ -68,25 +69,25 @@ def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
     return at
 
 
-def pick_removed(entry) -> dict:
+def pick_ablated(entry) -> dict:
     """The heads that side B goes without and what stands in their place, as `cache.trace_of` takes them."""
     heads = cache.heads_of(entry.name, entry.revision)
     kinds = {head.kind for head in heads}
     kind = chosen.kind if chosen.kind in kinds else heads[0].kind
     options = [str(head) for head in heads if head.kind == kind]
-    asked = list(dict.fromkeys(str(head) for head in aids.heads_named(chosen.removed, kind)))
+    asked = list(dict.fromkeys(str(head) for head in options.heads_named(chosen.ablated, kind)))
     gone = [name for name in asked if name not in options]
     if gone:
         say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
-        choose(removed="-".join(name for name in asked if name in options))
-    st.session_state.pick_removed = [name for name in asked if name in options]
+        choose(ablated="-".join(name for name in asked if name in options))
+    st.session_state.pick_ablated = [name for name in asked if name in options]
 
     def changed() -> None:
-        choose(removed="-".join(st.session_state.pick_removed))
+        choose(ablated="-".join(st.session_state.pick_ablated))
 
-    on_screen("removed")
+    on_screen("ablated")
     names = st.multiselect(
-        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), options, key="pick_removed",
+        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), options, key="pick_ablated",
         on_change=changed, placeholder="none",
         help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
         "sides to see it before and after.",
@@ -94,12 +95,12 @@ def pick_removed(entry) -> dict:
     if not names:
         return {}
     chosen_by(
-        st.segmented_control, "stand_in", "In their place", chosen.stand_in, options=STAND_INS, required=True,
+        st.segmented_control, "ablation", "Replace with", chosen.ablation, options=ABLATIONS, required=True,
         format_func={"zero": "0", "mean": "their means"}.get, help="Means over the ten built-in sentences.",
     )  # fmt: skip
-    if chosen.stand_in == "mean":
+    if chosen.ablation == "mean":
         cache.mean_outputs_of(entry.name, entry.revision)  # here, where its progress can be shown
-    return {"removed": tuple(aids.heads_named("-".join(names), kind)), "stand_in": chosen.stand_in}
+    return {"ablated": tuple(options.heads_named("-".join(names), kind)), "ablation": chosen.ablation}
 
 
 def tell_change(trace: Trace, head: Head) -> None:
@@ -139,13 +140,14 @@ try:
     entry, text, how = pick_text(middle, "B", "_b", first[0].name)
     slots = left.container(), middle.container()  # for what is known once both texts are read
     with middle:
-        removing = pick_removed(entry)
-    traces = long_runs.read_all([first, (entry, text, how | removing)])
+        removing = pick_ablated(entry)
+    traces = confirm_run.read_all([first, (entry, text, how | removing)])
     sides = [(trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces)]
-    called = [after(head, trace.replaced, chosen.stand_in) for trace, head in sides]
+    called = [ablation_title(head, trace.replaced, chosen.ablation) for trace, head in sides]
     shown = windows.pick_both(sides, MOST)
     readings = [
-        aids.read(trace, head.kind, head.layer, [head.head], "head", its) for (trace, head), its in zip(sides, shown)
+        options.make_map(trace, head.kind, head.layer, [head.head], "head", its)
+        for (trace, head), its in zip(sides, shown)
     ]
     readings = [
         replace(reading, notes=(*reading.notes, f"{name}.")) if trace.replaced else reading
@@ -154,7 +156,7 @@ try:
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
     common = [note for note in readings[0].notes if note in readings[1].notes]
     for place, letter, side, reading in zip(below, "AB", sides, readings):
-        draw(place, reading, pictures.title_of(letter, *side), f"compare_{letter}")
+        draw(place, reading, exports.title_of(letter, *side), f"compare_{letter}")
         for note in reading.notes:
             if note not in common:
                 place.caption(note)
@@ -176,18 +178,18 @@ try:
         for note in change.notes:
             below[2].caption(note)
     title = f"{called[1]} − {called[0]}"
-    findings.judge(finding, lambda kept: numbers_again(kept, change), traces)
+    saved_views.recheck(finding, lambda kept: numbers_again(kept, change), traces)
     with below[2].container(horizontal=True):
-        take_away(
+        export_menu(
             "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
-            partial(pictures.of_comparison, sides, shown, chosen.stand_in, readings, change, largest),
+            partial(exports.of_comparison, sides, shown, chosen.ablation, readings, change, largest),
         )  # fmt: skip
-        keep = findings.place()
+        keep = saved_views.popover()
     for note in common:
         st.caption(note)
     for place, letter, (trace, head), its in zip(below, "AB", sides, shown):
         try:
-            badge(place, long_runs.check(trace, letter), head)
+            badge(place, confirm_run.check(trace, letter), head)
         except (AttnvizError, ValueError) as error:
             with place:
                 show_error(error)
@@ -196,8 +198,8 @@ try:
             window = {"queries_at": its.queries_at, "keys_at": its.keys_at} if its.window else {}
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)
             st.switch_page("pages/heads.py")
-    certificate = "; ".join(f"{letter}: {pictures.certificate(*of)}" for letter, of in zip("AB", sides))
-    findings.keep(keep, "compare", title, traces, numbers_of(change), certificate)
+    certificate = "; ".join(f"{letter}: {exports.certificate(*of)}" for letter, of in zip("AB", sides))
+    saved_views.save_button(keep, "compare", title, traces, numbers_of(change), certificate)
     if removing:
         tell_change(*sides[1])
 except AttnvizError as error:

@@ -6,19 +6,19 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, timing
-from attnviz.core import cost
-from attnviz.figures.cost import counted, lasting, sized
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz import charts
+from attnviz.lessons import cost, timing
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
+from attnviz.units import counted, lasting, sized
 
 HEADS = LAYERS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 WIDTHS = tuple(2**power for power in range(11))
 
-chosen = view()
+chosen = url_state()
 size = cost.within_limits(cost.Size(chosen.n, chosen.d_k, chosen.n_heads, chosen.n_layers))
 choose(**asdict(size))
 n, d_k, n_heads, n_layers = size.n, size.d_k, size.n_heads, size.n_layers
@@ -61,7 +61,7 @@ right.plotly_chart(
     + ", ".join(f"{name} at n = {full:,}" for name, full in cost.lengths_that_fill(size).items())
     + "; queries, keys and values grow with n.",
 )
-take_away("lesson", "what it costs", partial(pictures.of_lesson, "What it costs", charts.cost, sizes))
+export_menu("lesson", "what it costs", partial(exports.of_lesson, "What it costs", charts.cost, sizes))
 for place, field, label, options in zip(
     st.columns(4, gap="medium"),
     ("n", "d_k", "n_heads", "n_layers"),
@@ -127,9 +127,9 @@ else:
     )
     with chart:
         measured = {"seconds": {name: list(times) for name, times in timings.seconds.items()}}
-        take_away(
+        export_menu(
             "timings", "measured times",
-            partial(pictures.of_lesson, f"Measured, d_k = {timings.d_k}", charts.measured_times, measured),
+            partial(exports.of_lesson, f"Measured, d_k = {timings.d_k}", charts.measured_times, measured),
         )  # fmt: skip
     for name, exponent in exponents.items():
         pace = timings.pace[name]

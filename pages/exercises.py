@@ -5,18 +5,18 @@ from functools import partial
 import streamlit as st
 
 from attnviz import charts
-from attnviz.core.exercises import EXERCISES
-from attnviz.core.exercises.harder import hull_output
-from attnviz.core.typed import read_matrix
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz.lessons.exercises import EXERCISES
+from attnviz.lessons.exercises.harder import hull_output
+from attnviz.lessons.typed import read_matrix
+from attnviz.ui import exports
 from attnviz.ui.exercises import ask, draw, offer_solution, pick, solved, teacher, work_on
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 
-name = view().exercise
+name = url_state().exercise
 plan = EXERCISES[name]
 order = list(EXERCISES)
 
@@ -80,9 +80,9 @@ if name == "hull":
 
 if exercise.given or name == "hull":
     with below:
-        take_away(
+        export_menu(
             "exercise", f"exercise {plan.title}",
-            partial(pictures.of_lesson, f"Exercise: {plan.title}", charts.exercise, {"name": name} | settings),
+            partial(exports.of_lesson, f"Exercise: {plan.title}", charts.exercise, {"name": name} | settings),
         )  # fmt: skip
 
 with picker:

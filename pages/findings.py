@@ -3,18 +3,18 @@
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.findings import MOST, Finding, read
+from attnviz.files.saved_view import MOST_BYTES, SavedView, load_saved_view
 from attnviz.models.catalog import find_model
-from attnviz.ui import findings, state
+from attnviz.ui import saved_views, state
 from attnviz.ui.messages import plain, show_error
 
-state.view()
+state.url_state()
 st.title("Findings")
 st.markdown(
     "What you kept under **Explore**: a view, a note and its main numbers. Opening one works them out again and says "
     "whether they still hold."
 )
-kept: dict[str, Finding] = st.session_state.setdefault("findings", {})
+kept: dict[str, SavedView] = st.session_state.setdefault("findings", {})
 
 
 def take() -> None:
@@ -22,7 +22,7 @@ def take() -> None:
     st.session_state.finding_faults = []
     for file in st.session_state.finding_files:
         try:
-            kept[file.file_id] = read(file.getvalue(), file.name)
+            kept[file.file_id] = load_saved_view(file.getvalue(), file.name)
         except AttnvizError as error:
             st.session_state.finding_faults.append(error)
 
@@ -38,7 +38,7 @@ def is_here(name: str) -> bool:
 
 st.file_uploader(
     "Files of findings", type=["json"], accept_multiple_files=True, key="finding_files", on_change=take,
-    max_upload_size=MOST // 2**20,
+    max_upload_size=MOST_BYTES // 2**20,
 )  # fmt: skip
 for fault in st.session_state.get("finding_faults", []):
     show_error(fault)
@@ -51,7 +51,7 @@ for key, finding in kept.items():
                 st.caption(f"The model {plain(name)} is not on this machine: opening says how to get it.")
         with st.container(horizontal=True):
             if st.button("Open", key=f"open_{key}", icon=":material/open_in_new:"):
-                findings.open_again(finding)
+                saved_views.open_again(finding)
                 st.switch_page(f"pages/{finding.page}.py")
             st.button("Take off the list", key=f"drop_{key}", icon=":material/close:", on_click=kept.pop, args=(key,))
 if not kept:

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from attnviz.ui.address import View
+from attnviz.ui.address import UrlState
 from attnviz.ui.gallery import PIECES
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, view
+from attnviz.ui.state import choose, url_state
 
-view()
+url_state()
 st.title("Gallery")
 st.markdown("Twelve sentences and a question for each. Open one, and look for yourself: no answers are given here.")
 columns = st.columns(3, gap="medium")
@@ -17,5 +17,5 @@ for number, piece in enumerate(PIECES):
         st.caption(f"{piece.model}: {plain(piece.text)}")
         st.markdown(piece.question)
         if st.button("Open", key=f"gallery_{number}", icon=":material/open_in_new:"):
-            choose(**(vars(View()) | {"model": piece.model, "text": piece.text} | piece.choices))
+            choose(**(vars(UrlState()) | {"model": piece.model, "text": piece.text} | piece.choices))
             st.switch_page("pages/heads.py")

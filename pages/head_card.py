@@ -10,26 +10,26 @@ import streamlit as st
 from attnviz import charts, components
 from attnviz.errors import AttnvizError
 from attnviz.labels import method
-from attnviz.labels.places import activity, liveliest, targets_in, typed
+from attnviz.labels.examples import activity, as_typable_text, most_focused_query, targets_in
 from attnviz.labels.published import agreement, claims
-from attnviz.reading import glued, one_head
+from attnviz.maps.attention_map import continues_word, head_map
+from attnviz.maps.options import UNSET
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, findings, labels, pickers, pictures, views
-from attnviz.ui.address import View
+from attnviz.ui import cache, exports, labels, pickers, saved_views, views
+from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import badge, in_words
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen, view
+from attnviz.ui.state import StopPage, choose, chosen_by, current, on_screen, url_state
 from attnviz.ui.theme import theme
 
-UNTOLD = 99_999  # a query and a key that nobody chose
 MOST = 512  # tokens of the reader's sentence, which is shown whole
 SHOWN = ("shown_as", "scale", "top", "threshold", "top_k", "side")  # of the view, on a probe
 GOLD = ("syntactic", "coreference", "rare_word")
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
 
-def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNTOLD, UNTOLD)) -> None:
+def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNSET, UNSET)) -> None:
     choose(text=text, pair="", kind=at.kind, layer=at.layer, head=at.head, query=cell[0], key=cell[1], write=0,
            combine="head", only_from="", only_to="", measure="")  # fmt: skip
     st.switch_page("pages/heads.py")
@@ -37,15 +37,18 @@ def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNTOLD, UNTOLD))
 
 def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, int]], title: str) -> None:
     """The head's weights on a text in the view that was chosen; `cell` until another one is clicked."""
-    found = one_head(trace, at.kind, at.layer, at.head)
+    found = head_map(trace, at.kind, at.layer, at.head)
     if max(current().query, current().key) < min(found.weights.shape):
         cell = current().query, current().key
-    glue = glued(trace, at.kind, found.rows, of_keys=False), glued(trace, at.kind, found.columns, of_keys=True)
+    glue = (
+        continues_word(trace, at.kind, found.rows, of_keys=False),
+        continues_word(trace, at.kind, found.columns, of_keys=True),
+    )
     views.switch()
     views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets)
-    alone = replace(View(), **{name: getattr(current(), name) for name in SHOWN})
-    take_away(
-        "probe", name_of(trace.model, title), partial(pictures.of_head, trace, at, found, alone, title, cell, glue)
+    alone = replace(UrlState(), **{name: getattr(current(), name) for name in SHOWN})
+    export_menu(
+        "probe", name_of(trace.model, title), partial(exports.of_head, trace, at, found, alone, title, cell, glue)
     )
 
 
@@ -73,31 +76,34 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
-    row = activity(stages, places[label]).strongest[0] if label in places else liveliest(mine, own)
-    drawn = one_head(mine, at.kind, at.layer, at.head)
+    row = activity(stages, places[label]).strongest[0] if label in places else most_focused_query(mine, own)
+    drawn = head_map(mine, at.kind, at.layer, at.head)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
-                     glue=glued(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
-    glue = glued(mine, at.kind, drawn.rows, of_keys=False), glued(mine, at.kind, drawn.columns, of_keys=True)
+                     glue=continues_word(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
+    glue = (
+        continues_word(mine, at.kind, drawn.rows, of_keys=False),
+        continues_word(mine, at.kind, drawn.columns, of_keys=True),
+    )
     title = f"{at} in your sentence"
     with st.container(horizontal=True):
-        take_away(
+        export_menu(
             "mine", name_of(mine.model, title),
-            partial(pictures.of_head, mine, at, drawn, View(shown_as="strip", window=MOST), title, (row, 0), glue),
+            partial(exports.of_head, mine, at, drawn, UrlState(shown_as="strip", window=MOST), title, (row, 0), glue),
         )  # fmt: skip
         if st.button("Open your sentence in Heads", icon=":material/grid_view:", key="open_mine"):
             open_in_heads(mine.text, at)
     return told
 
 
-view()
+url_state()
 on_screen("kind", "query", "key")
-finding = findings.show("head_card")
-entry, study = labels.study_here()
+finding = saved_views.banner("head_card")
+entry, results = labels.study_here()
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
-    number = labels.pick_head(study)
-at = study.heads[number]
-found = charts.telling(study.found[number])
+    number = labels.pick_head(results)
+at = results.heads[number]
+found = charts.telling(results.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
 heading.markdown(f"a head of **{plain(labels.short(entry))}**")
@@ -105,35 +111,35 @@ labels.badges(found)
 
 left, right = st.columns(2, gap="large")
 with left:
-    labels.show_evidence(study, number, "evidence")
+    labels.show_evidence(results, number, "evidence")
     taken = {"layer": at.layer, "head": at.head}
     with st.container(horizontal=True):
-        take_away(
+        export_menu(
             "evidence", name_of(entry.name, at, "labels"),
-            partial(pictures.of_study, f"Labels of {at}", charts.head_evidence, entry, study, taken),
+            partial(exports.of_study, f"Labels of {at}", charts.head_evidence, entry, results, taken),
         )  # fmt: skip
-        keep = findings.place()
+        keep = saved_views.popover()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
-    measured = list(study.scores)
-    first = found[0]["label"] if found else charts.closest(study, number)[0].label
+    measured = list(results.scores)
+    first = found[0]["label"] if found else charts.closest(results, number)[0].label
     label = current().scores_of if current().scores_of in measured else first
     chosen_by(
         st.selectbox, "scores_of", "Label", label, options=measured,
         format_func=lambda one: method.spelt(one) + (" ✓" if one in [row["label"] for row in found] else ""),
     )  # fmt: skip
     st.markdown(method.explained(label))
-    again = study.scores[label].again
+    again = results.scores[label].again
     st.caption(
-        f"Asked in {study.scores[label].n:,} rows of {study.scores[label].units:,} sequences"
+        f"Asked in {results.scores[label].n:,} rows of {results.scores[label].units:,} sequences"
         + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
     )
-    copying = labels.copying_in_words(study, number)
+    copying = labels.copying_in_words(results, number)
     if copying is not None and label in ("induction", "copy_suppression"):
         st.caption(plain(copying))
     for row in found:
         if row["label"] == label:
-            for sentence in labels.effects_in_words(study, label, row):
+            for sentence in labels.effects_in_words(results, label, row):
                 st.caption(plain(sentence))
 
 st.subheader(f"Where it shows: {method.spelt(label)}")
@@ -142,17 +148,17 @@ chosen_by(st.segmented_control, "example", "Probe sentence", position, options=r
           format_func=EXAMPLES.__getitem__, required=True)  # fmt: skip
 looked_at = (entry.name, str(at), label, position)
 if st.session_state.get("card_looked_at", looked_at) != looked_at:
-    choose(query=UNTOLD, key=UNTOLD)
+    choose(query=UNSET, key=UNSET)
 st.session_state.card_looked_at = looked_at
-scores = study.scores[label]
+scores = results.scores[label]
 example = [*scores.best[number], *scores.worst[number]][position]
-ids = study.examples[int(example)]
-numbers = {f"score, {method.spelt(one.label)}": one.score for one in charts.closest(study, number)}
+ids = results.examples[int(example)]
+numbers = {f"score, {method.spelt(one.label)}": one.score for one in charts.closest(results, number)}
 certified = "none: the probe was not read"
 try:
     model = cache.loaded_model(entry.name, entry.revision)
     trace = cache.trace_of_ids(entry.name, entry.revision, ids)
-    target = cache.asked_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
+    target = cache.probe_targets_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
     cell, targets = (0, 0), set[tuple[int, int]]()
     if target is not None:
         done = activity(trace.attention(at.layer, at.head, at.kind), target)
@@ -168,7 +174,7 @@ try:
     certificate = cache.certificate_of(trace)
     badge(certificate_line, certificate, at)
     certified = in_words(certificate, at)
-    if typed(model, ids, trace.text) is None:
+    if as_typable_text(model, ids, trace.text) is None:
         st.caption("These are random tokens, which cannot be typed.")
     trigger = cache.trigger_of(entry.name, entry.revision, label, number)
     if trigger is not None:
@@ -177,13 +183,13 @@ try:
         if st.button("Open a text that triggers it", icon=":material/grid_view:", key="open_trigger"):
             open_in_heads(text, at)
 
-    with suppress(PageEnds):  # the sentence is not read, and the page goes on
+    with suppress(StopPage):  # the sentence is not read, and the page goes on
         numbers |= in_your_sentence(at, label, [row["label"] for row in found])
 except AttnvizError as error:
     show_error(error)
-source = findings.Source(entry.name, entry.revision)
-findings.judge(finding, lambda kept: numbers, [source])
-findings.keep(keep, "head_card", f"Card of {at}", [source], numbers, certified)
+source = saved_views.Source(entry.name, entry.revision)
+saved_views.recheck(finding, lambda kept: numbers, [source])
+saved_views.save_button(keep, "head_card", f"Card of {at}", [source], numbers, certified)
 
 said = claims(entry.name, entry.architecture or "", entry.n_layers or 0, entry.n_heads or 0)
 if said:

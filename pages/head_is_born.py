@@ -9,17 +9,17 @@ from attnviz import charts
 from attnviz.errors import AttnvizError
 from attnviz.models.catalog import checkpoints, training_curves
 from attnviz.traces import Head
-from attnviz.ui import cache, pictures
+from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import show_error
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
 
 MODEL = "tiny-gpt"
 REPEATING = "The old fox saw a red hen. The old fox saw a red hen"
 
-chosen = view()
+chosen = url_state()
 steps = list(checkpoints(MODEL))
 evaluations = training_curves(MODEL)
 scores = evaluations[-1]["induction"]
@@ -72,7 +72,7 @@ with right:
 
 def draw(at: int) -> None:
     """The head's map and the marked curves at one step."""
-    trace = cache.trace_of(f"{MODEL}@{at}", "bundled", view().text)
+    trace = cache.trace_of(f"{MODEL}@{at}", "bundled", url_state().text)
     drawn = charts.head_is_born(trace, MODEL, at, layer, head, theme=theme())
     map_place.plotly_chart(
         drawn["map"],
@@ -105,12 +105,12 @@ try:
         st.rerun()
     draw(step)
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    trace, at = cache.trace_of(f"{MODEL}@{step}", "bundled", view().text), Head("decoder", layer, head)
+    trace, at = cache.trace_of(f"{MODEL}@{step}", "bundled", url_state().text), Head("decoder", layer, head)
     settings = {"model": MODEL, "step": step, "layer": layer, "head": head}
     with left:
-        take_away(
+        export_menu(
             "born", name_of(MODEL, at, "step", step),
-            partial(pictures.of_traced, "A head is born", charts.head_is_born, trace, at, str(at), settings),
+            partial(exports.of_traced, "A head is born", charts.head_is_born, trace, at, str(at), settings),
         )  # fmt: skip
     badge(certificate_line, cache.certificate_of(trace), at)
 except AttnvizError as error:

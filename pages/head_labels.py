@@ -7,11 +7,11 @@ import streamlit as st
 
 from attnviz import charts, figures
 from attnviz.labels.method import spelt
-from attnviz.labels.study import as_table
+from attnviz.labels.results import as_table
 from attnviz.traces import Head
-from attnviz.ui import findings, labels
+from attnviz.ui import labels, saved_views
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, url_state
 from attnviz.ui.theme import theme
 
 KEPT = 20  # heads whose scores a finding holds, the highest
@@ -29,41 +29,43 @@ HELP = {
     "entropy_share": "Entropy of its rows over that of uniform weights.",
 }
 
-view()
+url_state()
 on_screen("kind", "layer", "head")
 st.title("What does each head seem to do?")
-finding = findings.show("head_labels")
-entry, study = labels.study_here()
-number = labels.place(study)
-chosen = study.heads[number]
-n_labelled = sum(bool(found) for found in study.found)
-tokens = sum(family["tokens"] for family in study.probes["families"])
+finding = saved_views.banner("head_labels")
+entry, results = labels.study_here()
+number = labels.place(results)
+chosen = results.heads[number]
+n_labelled = sum(bool(found) for found in results.found)
+tokens = sum(family["tokens"] for family in results.probes["families"])
 st.markdown(
-    f"{len(study.heads)} heads of **{plain(labels.short(entry))}**, asked for {len(study.scores)} labels on {tokens:,} "
-    f"tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer too."
+    f"{len(results.heads)} heads of **{plain(labels.short(entry))}**, asked for {len(results.scores)} labels on "
+    f"{tokens:,} tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer too."
 )
 
 left, right = st.columns(2, gap="large")
 with left:
-    labels.filters(study)
-    labels.mosaic(study, "label_mosaic", chosen)
+    labels.filters(results)
+    labels.mosaic(results, "label_mosaic", chosen)
     with st.container(horizontal=True):
-        labels.take_mosaic(entry, study, "labels", chosen)
-        keep = findings.place()
+        labels.take_mosaic(entry, results, "labels", chosen)
+        keep = saved_views.popover()
 with right:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(str(chosen))
         st.page_link("pages/head_card.py", label="Open its card", icon=":material/badge:")
-    labels.badges(study.found[number])
-    labels.show_evidence(study, number, "evidence")
+    labels.badges(results.found[number])
+    labels.show_evidence(results, number, "evidence")
 
 st.subheader("One label, every head")
-scores_of = labels.scores_of(study)
+scores_of = labels.scores_of(results)
 with st.container(width=420):
     chosen_by(
-        st.selectbox, "scores_of", "Scores of", scores_of, options=labels.labels_that_count(study), format_func=spelt
+        st.selectbox, "scores_of", "Scores of", scores_of, options=labels.labels_that_count(results), format_func=spelt
     )
-cells = {(head.layer, head.head): charts.evidence(study, place, scores_of) for place, head in enumerate(study.heads)}
+cells = {
+    (head.layer, head.head): charts.evidence(results, place, scores_of) for place, head in enumerate(results.heads)
+}
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
 st.plotly_chart(
     figures.scores_over_heads(
@@ -82,13 +84,13 @@ st.caption(
 )
 
 st.subheader("All labels")
-table = as_table(study.json())
+table = as_table(results.json())
 shown = pd.DataFrame(
     [
         {"head": str(Head(head.kind, head.layer, head.head)), "label": spelt(row["label"]), **row,
          "rest_share": rest, "entropy_share": entropy, "effect": labels.short_effect(row["effect"])}
         | {"label": spelt(row["label"])}
-        for head, found, rest, entropy in zip(study.heads, study.found, study.rest, study.entropy)
+        for head, found, rest, entropy in zip(results.heads, results.found, results.sink_token_share, results.entropy)
         for row in labels.counted(found)
     ],
     columns=["head", "label", "confidence", "score", "low", "high", "baseline", "n", "p", "rest_share",
@@ -114,22 +116,22 @@ st.dataframe(
 )  # fmt: skip
 if not len(shown):
     st.info("No head has such a label. Ask for less confidence, or for all labels.")
-labels.effects_together(study)
-labels.offer_effects(entry, study)
+labels.effects_together(results)
+labels.offer_effects(entry, results)
 with st.container(horizontal=True):
     short = labels.short(entry)
     st.download_button("All labels as CSV", table.to_csv(index=False), f"{short}-labels.csv", "text/csv",
                        icon=":material/download:", on_click="ignore")  # fmt: skip
-    st.download_button("… as JSON", json.dumps(study.json(), ensure_ascii=False), f"{short}-labels.json",
+    st.download_button("… as JSON", json.dumps(results.json(), ensure_ascii=False), f"{short}-labels.json",
                        "application/json", icon=":material/download:", on_click="ignore")  # fmt: skip
     st.page_link("pages/method.py", label="How labels are given", icon=":material/menu_book:")
 
 scores = {f"score of L{layer}.H{head}, {spelt(scores_of)}": one.score for (layer, head), one in cells.items()}
 strongest = dict(sorted(scores.items(), key=lambda one: -one[1])[:KEPT])
-own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in charts.closest(study, number)}
-source = findings.Source(entry.name, entry.revision)
-findings.judge(finding, lambda kept: scores | own, [source])
-findings.keep(
+own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in charts.closest(results, number)}
+source = saved_views.Source(entry.name, entry.revision)
+saved_views.recheck(finding, lambda kept: scores | own, [source])
+saved_views.save_button(
     keep, "head_labels", f"Labels of {labels.short(entry)}, {chosen}", [source], strongest | own,
     f"labels from {tokens:,} tokens of probes",
 )  # fmt: skip

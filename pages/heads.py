@@ -5,24 +5,24 @@ from functools import partial
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.findings import numbers_again, numbers_of
+from attnviz.files.saved_view import numbers_again, numbers_of
 from attnviz.traces import Head
-from attnviz.ui import cache, explore, findings, labels, long_runs, pickers, pictures, readings, views
+from attnviz.ui import cache, confirm_run, exports, head_explorer, labels, map_options, pickers, saved_views, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import name_of, take_away
-from attnviz.ui.expected import show_predictions, step_through_written
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.predictions import show_predictions, step_through_written
+from attnviz.ui.state import chosen_by, url_state
 
 OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores before softmax", "value": "value-weighted",
              "rollout": "rollout", "flow": "flow"}  # fmt: skip
 
-chosen = view()
-finding = findings.show("heads")
+chosen = url_state()
+finding = saved_views.banner("heads")
 trace = pickers.current_trace()
-at = explore.place_in(trace)
-study = cache.kept_study(trace.model, trace.revision)
+at = head_explorer.selection_in(trace)
+results = cache.cached_results(trace.model, trace.revision)
 
 st.sidebar.caption(f"{len(trace.tokens)} tokens · captured in {1000 * trace.seconds:.0f} ms")
 if trace.decoder_tokens is not None:
@@ -34,18 +34,18 @@ with st.sidebar:
 
 left, right = st.columns(2, gap="large")
 with left:
-    explore.every_head(at, study)
+    head_explorer.every_head(at, results)
 with right:
-    explore.pick_head(at)
-    labels.line(study, Head(at.kind, at.layer, at.head))
+    head_explorer.pick_head(at)
+    labels.line(results, Head(at.kind, at.layer, at.head))
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
-    found, title, beside = explore.one_head(at)
+    found, title, beside = head_explorer.one_head(at)
     with beside:
-        keep = findings.place()
-findings.judge(finding, lambda kept: numbers_again(kept, found) | explore.measured(at), [trace])
+        keep = saved_views.popover()
+saved_views.recheck(finding, lambda kept: numbers_again(kept, found) | head_explorer.measured(at), [trace])
 
-explore.one_number(at)
+head_explorer.weight_breakdown(at)
 
 st.subheader("Beyond the raw weight")
 chosen_by(
@@ -60,19 +60,19 @@ if chosen.beyond:
     with other:
         try:
             with st.spinner("Following the layers…"):
-                beside = readings.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
+                beside = map_options.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
             otherwise = OTHERWISE[chosen.beyond].capitalize()
-            views.heatmap(beside, None, otherwise, "beside", says=pictures.SAYS[chosen.beyond])
+            views.heatmap(beside, None, otherwise, "beside", says=exports.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
             taken_as = f"{at.chosen}: {OTHERWISE[chosen.beyond]}"
-            taken = partial(pictures.of_beyond, trace, at.chosen, at.query, beside, chosen, taken_as)
-            take_away("beside", name_of(trace.model, at.chosen, chosen.beyond), taken)
+            taken = partial(exports.of_beyond, trace, at.chosen, at.query, beside, chosen, taken_as)
+            export_menu("beside", name_of(trace.model, at.chosen, chosen.beyond), taken)
         except AttnvizError as error:
             show_error(error)
 
 try:
-    certificate = long_runs.check(trace)
+    certificate = confirm_run.check(trace)
     badge(certificate_line, certificate, at.chosen)
 except AttnvizError as error:
     certificate_line.empty()
@@ -80,5 +80,5 @@ except AttnvizError as error:
 except ValueError as error:
     certificate_line.badge(plain(error), icon=":material/error:", color="red")
 
-numbers = numbers_of(found, found.cell_of(at.query, at.key)) | explore.measured(at)
-findings.keep(keep, "heads", title, [trace], numbers, pictures.certificate(trace, at.chosen))
+numbers = numbers_of(found, found.cell_of(at.query, at.key)) | head_explorer.measured(at)
+saved_views.save_button(keep, "heads", title, [trace], numbers, exports.certificate(trace, at.chosen))

@@ -7,17 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from attnviz import charts
-from attnviz.core import learning
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz.lessons import learning
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
 
 FRAMES = 15  # of a film from the first step to the last
 FRAME_SECONDS = 0.7  # the browser draws every chart anew
 
-chosen = view()
+chosen = url_state()
 rate = min(learning.RATES, key=lambda known: abs(known - chosen.learning_rate))
 seed = min(chosen.learning_seed, learning.SEEDS[-1])
 training = learning.train(rate, seed)
@@ -108,7 +108,7 @@ for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), ch
         f"{title} at step {step}, {len(rows)} rows of {len(columns)}, entries between {tables[name].min():.2f} and "
         f"{tables[name].max():.2f}.",
     )
-take_away("lesson", f"learning it step {step}", partial(pictures.of_lesson, "Learning it", charts.learning, settings))
+export_menu("lesson", f"learning it step {step}", partial(exports.of_lesson, "Learning it", charts.learning, settings))
 st.caption(
     "Blue is above zero, orange below. W_Q and W_K alone look like noise, because turning both changes no score; their "
     "product shows what is learned: blue down the diagonal, where each question meets its name. W_V then lets colours "
@@ -123,7 +123,7 @@ st.markdown(
 )
 if st.button("Check against torch autograd", icon=":material/balance:"):
     try:
-        from attnviz.validation.gradients import gradient_differences
+        from attnviz.lessons.gradients import gradient_differences
     except ImportError:
         st.info("torch is not installed here, so there is nothing to check against.")
     else:

@@ -6,10 +6,10 @@ from attnviz import figures
 from attnviz.figures.labels import letter_of
 from attnviz.labels import method
 from attnviz.labels.criteria import CRITERIA
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 parts = method.parts()
 st.title("How heads are labelled")
 st.markdown(parts[""])

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from attnviz import own
 from attnviz.errors import AttnvizError
-from attnviz.ui import explore
+from attnviz.files import weights_file
+from attnviz.ui import head_explorer
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import PageEnds, view
+from attnviz.ui.state import StopPage, url_state
 
 FORMAT = """\
 tokens = [token.strip("Ġ▁") for token in tokenizer.convert_ids_to_tokens(ids)]
@@ -15,7 +15,7 @@ layers = {f"layer_{i}": weights.numpy() for i, weights in enumerate(outputs.atte
 np.savez_compressed("mine.npz", tokens=np.array(tokens, dtype=str), **layers)
 """
 
-view()
+url_state()
 st.title("Your own weights")
 
 
@@ -27,14 +27,14 @@ def take() -> None:
     if file is None:
         return
     try:
-        st.session_state.own = own.read(file.getvalue(), file.name)
+        st.session_state.own = weights_file.load_weights(file.getvalue(), file.name)
     except AttnvizError as error:
         st.session_state.own_fault = error
 
 
 st.file_uploader(
     "Weights with their tokens, .npz or .json", type=["npz", "json"], key="own_file", on_change=take,
-    max_upload_size=own.MOST // 2**20,
+    max_upload_size=weights_file.MOST_BYTES // 2**20,
 )  # fmt: skip
 if "own_fault" in st.session_state:
     show_error(st.session_state.own_fault)
@@ -42,14 +42,14 @@ if "own" not in st.session_state:
     st.write("Attention that any other program computed opens in the same views. Three lines save it:")
     st.code(FORMAT, language="python", wrap_lines=True)
     st.caption("Other layouts, cross-attention and JSON: docs/own-tensors.md. The file stays on this machine.")
-    raise PageEnds
+    raise StopPage
 
-at = explore.place_in(st.session_state.own.trace)
+at = head_explorer.selection_in(st.session_state.own.trace)
 left, right = st.columns(2, gap="large")
 with left:
-    explore.every_head(at)
+    head_explorer.every_head(at)
 with right:
-    explore.pick_head(at)
+    head_explorer.pick_head(at)
     st.badge(NOT_RECOMPUTED, icon=":material/upload_file:", color="gray")
     st.caption(plain(f"{at.trace.model}: {len(at.layers)} layers, {len(at.trace.tokens)} tokens."))
     for note in st.session_state.own.notes:
@@ -58,6 +58,6 @@ with right:
         with st.expander("What the file says of where it comes from"):
             for line in st.session_state.own.provenance:
                 st.caption(plain(line))
-    explore.one_head(at)
-explore.one_number(at)
+    head_explorer.one_head(at)
+head_explorer.weight_breakdown(at)
 st.caption("Queries, keys and scores are not in the file: the logarithm of a weight stands for its score.")

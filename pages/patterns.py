@@ -7,19 +7,19 @@ import streamlit as st
 
 from attnviz import charts
 from attnviz.core.measures import variation
-from attnviz.core.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
 from attnviz.errors import AttnvizError
+from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
+from attnviz.maps.attention_map import row_in_every_head
 from attnviz.models.catalog import find_model
-from attnviz.reading import row_in_every_head
-from attnviz.ui import cache, pictures
+from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import show_error
-from attnviz.ui.state import choose, chosen_by, view
+from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 st.title("Patterns")
 st.markdown(
     f"“{TEXT}”: what does **sat** look at? The section draws it looking at *cat* with weight 0.70: who sat? That "
@@ -50,7 +50,7 @@ if not chosen.read_by:
     drawn = charts.made_up_pattern(theme=theme())
     draw(left, drawn["illustration"], "illustration", in_words(WORDS, ILLUSTRATION))
     with left:
-        take_away("lesson", "patterns", partial(pictures.of_lesson, "Patterns", charts.made_up_pattern, {}))
+        export_menu("lesson", "patterns", partial(exports.of_lesson, "Patterns", charts.made_up_pattern, {}))
     right.info("Pick a model above, and its heads appear here, the one that comes closest first.")
 else:
     try:
@@ -84,9 +84,9 @@ else:
              f"{distances[order[-1]]:.2f}")  # fmt: skip
         right.caption("Closest to the illustration on top. Subwords are added up to words; special tokens keep theirs.")
         with left:
-            take_away(
+            export_menu(
                 "lesson", name_of(entry.name, "patterns"),
-                partial(pictures.of_traced, "Patterns", charts.real_patterns, trace, closest, "the row of sat", {}),
+                partial(exports.of_traced, "Patterns", charts.real_patterns, trace, closest, "the row of sat", {}),
             )  # fmt: skip
         badge(certificate_line, cache.certificate_of(trace), closest)
     except AttnvizError as error:

@@ -8,15 +8,15 @@ import streamlit as st
 
 from attnviz import charts
 from attnviz.core.attention import attention
-from attnviz.core.roles import FEATURES, TOKENS, X, asymmetry
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz.lessons.roles import FEATURES, TOKENS, X, asymmetry
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.tables import typed_matrix
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 st.title("Query, key, value")
 st.markdown(
     "“The dog chased the ball until it tired.” What a word *needs* is not what it *is*: “it” is a pronoun, and looks "
@@ -77,8 +77,8 @@ with right:
 values, story = st.columns([6, 5], gap="large")
 draw(values, "output", "What each word takes over from the others.")
 with values:
-    take_away(
-        "lesson", "query key value", partial(pictures.of_lesson, "Query, key, value", charts.query_key_value, typed)
+    export_menu(
+        "lesson", "query key value", partial(exports.of_lesson, "Query, key, value", charts.query_key_value, typed)
     )
 with story:
     st.markdown(

@@ -6,14 +6,14 @@ from functools import partial
 import streamlit as st
 
 from attnviz import charts
-from attnviz.core.scaling import WIDTHS, sample_scores
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz.lessons.scaling import WIDTHS, sample_scores
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 d_k = max((width for width in WIDTHS if width <= chosen.d_k), default=WIDTHS[0])
 here = {scaled: sample_scores(d_k, scaled=scaled) for scaled in (False, True)}
 
@@ -40,7 +40,7 @@ for place, (name, chart) in zip(places, drawn.items()):
         alt=f"{chart.layout.title.text}: without and with the division by √d_k, for d_k from 1 to 1,024; at {d_k} "
         f"{getattr(here[False], name, here[False].winner):.3f} and {getattr(here[True], name, here[True].winner):.3f}.",
     )
-take_away("lesson", "why divide", partial(pictures.of_lesson, "Why divide by √d_k", charts.why_divide, {"d_k": d_k}))
+export_menu("lesson", "why divide", partial(exports.of_lesson, "Why divide by √d_k", charts.why_divide, {"d_k": d_k}))
 st.caption(
     "200 queries with 16 keys each, drawn for each width with entries of mean 0 and variance 1. In a trained model "
     "entries are neither independent nor of variance 1: there the division sets where training starts, not where it "

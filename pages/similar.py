@@ -6,26 +6,28 @@ import numpy as np
 import streamlit as st
 
 from attnviz import figures
-from attnviz.aids import Aids
 from attnviz.errors import AttnvizError
-from attnviz.reading import MEASURES, ranked
-from attnviz.ui import cache, explore, findings, long_runs, pickers, pictures
+from attnviz.maps.attention_map import MEASURES, ranked
+from attnviz.maps.options import MapOptions
+from attnviz.ui import cache, confirm_run, exports, head_explorer, pickers, saved_views
 from attnviz.ui.certificates import badge
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, view
+from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, url_state
 from attnviz.ui.theme import theme
 
 NEAREST, FARTHEST, DRAWN = 6, 2, 4
 
-chosen = view()
-finding = findings.show("similar")
+chosen = url_state()
+finding = saved_views.banner("similar")
 trace = pickers.current_trace()
-at = explore.place_in(trace)
+at = head_explorer.selection_in(trace)
 this = at.chosen
 on_screen("layer", "head", "across", "up")
-by_heads = long_runs.apart(trace, this)
-names = {name: MEASURES[name] for name in explore.measures_of(at)} | {"apart": f"divergence from {this}, bits"}
+by_heads = confirm_run.divergence_from(trace, this)
+names = {name: MEASURES[name] for name in head_explorer.measures_of(at)} | {
+    "divergence": f"divergence from {this}, bits"
+}
 axes = [axis if axis in names else "first" for axis in (chosen.across, chosen.up)]
 
 left, right = st.columns([8, 5], gap="large")
@@ -36,9 +38,9 @@ with left:
     with picks[1]:
         chosen_by(st.selectbox, "up", "Up", axes[1], options=names, format_func=names.get)
     if "weight" in axes:
-        explore.pick_cell(at)
+        head_explorer.pick_cell(at)
     measured = [
-        by_heads if axis == "apart"
+        by_heads if axis == "divergence"
         else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
         for axis in axes
     ]  # fmt: skip
@@ -55,18 +57,18 @@ with left:
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
     )  # fmt: skip
     with st.container(horizontal=True):
-        take_away(
+        export_menu(
             "plane", name_of(trace.model, *axes),
-            partial(pictures.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
+            partial(exports.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
                     (at.query, at.key), at.heads, points),
         )  # fmt: skip
-        keep = findings.place()
+        keep = saved_views.popover()
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
     drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
-    maps = cache.thumbnails_of(trace, at.kind, Aids(), long_runs.cancel()).weights
+    maps = cache.thumbnails_of(trace, at.kind, MapOptions(), confirm_run.cancel()).weights
     st.plotly_chart(
         figures.maps_in_a_row(
             drawn, maps[[at.heads.index(place) for place in drawn]],
@@ -78,7 +80,7 @@ with left:
     )  # fmt: skip
 
 with right:
-    explore.pick_head(at)
+    head_explorer.pick_head(at)
     certificate_line = st.empty()
     n_texts = 1 + len(cache.sentences_read(trace.model, trace.revision))
     st.caption(f"Divergence of rows over {n_texts} texts, bits. 0: the same, 1: no token in common.")
@@ -101,11 +103,11 @@ with right:
                     icon=":material/compare:",
                     help=f"{this} and {head}",
                 ):
-                    choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head, removed="")
+                    choose(model_b=chosen.model, text_b=chosen.text, layer_b=head.layer, head_b=head.head, ablated="")
                     st.switch_page("pages/compare.py")
-    take_away(
-        "apart", name_of(trace.model, "apart from", this),
-        partial(pictures.of_measure, trace, this, "apart", (0, 0), by_heads, f"Divergence from {this}"),
+    export_menu(
+        "divergence", name_of(trace.model, "divergence from", this),
+        partial(exports.of_measure, trace, this, "divergence", (0, 0), by_heads, f"Divergence from {this}"),
     )  # fmt: skip
     with st.expander("What this compares", icon=":material/help:"):
         st.markdown(
@@ -120,7 +122,7 @@ with right:
             st.caption(plain(one.text))
 
 try:
-    badge(certificate_line, long_runs.check(trace), this)
+    badge(certificate_line, confirm_run.check(trace), this)
 except AttnvizError as error:
     show_error(error)
 except ValueError as error:
@@ -133,6 +135,6 @@ def divergences(pairs) -> dict[str, float]:
 
 
 by_axes = {f"{names[axis]}, of {this}": float(found[at.layer, at.head]) for axis, found in zip(axes, measured)}
-findings.judge(finding, lambda kept: divergences(order) | by_axes, [trace])
+saved_views.recheck(finding, lambda kept: divergences(order) | by_axes, [trace])
 numbers = divergences([*nearest, *farthest]) | by_axes
-findings.keep(keep, "similar", f"Heads like {this}", [trace], numbers, pictures.certificate(trace, this))
+saved_views.save_button(keep, "similar", f"Heads like {this}", [trace], numbers, exports.certificate(trace, this))

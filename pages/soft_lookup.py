@@ -7,14 +7,14 @@ import numpy as np
 import streamlit as st
 
 from attnviz import charts
-from attnviz.core import lookup
-from attnviz.ui import pictures
-from attnviz.ui.downloads import take_away
+from attnviz.lessons import lookup
+from attnviz.ui import exports
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
-from attnviz.ui.state import chosen_by, view
+from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 direction = chosen.direction % 360
 temperature = min(lookup.TEMPERATURES, key=lambda known: abs(known - chosen.temperature))
 here = lookup.soft_lookup([direction], temperature)
@@ -60,7 +60,7 @@ for place, (name, chart) in zip(places, charts.soft_lookup(**settings, theme=the
         chart, key=f"lookup_{name}", theme=None, config={"displayModeBar": False},
         alt=f"{chart.layout.title.text}: {says[name]}.",
     )  # fmt: skip
-take_away("lesson", "soft lookup", partial(pictures.of_lesson, "Soft lookup", charts.soft_lookup, settings))
+export_menu("lesson", "soft lookup", partial(exports.of_lesson, "Soft lookup", charts.soft_lookup, settings))
 st.caption(
     "Learning needs a slope: a small change of the query has to change the answer. The nearest key's answer is flat, "
     "then jumps, so nothing flows back through it; the soft answer has a slope everywhere (here by the chain rule). "

@@ -8,14 +8,14 @@ import streamlit as st
 
 from attnviz import charts
 from attnviz.errors import AttnvizError
-from attnviz.ui import cache, long_runs, pickers, pictures
+from attnviz.ui import cache, confirm_run, exports, pickers
 from attnviz.ui.address import CHECKED_ON
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import PageEnds, chosen_by, view
+from attnviz.ui.state import StopPage, chosen_by, url_state
 from attnviz.ui.theme import theme
 
-chosen = view()
+chosen = url_state()
 trace = pickers.current_trace()
 st.title("Is this the model's own attention?")
 chosen_by(
@@ -24,12 +24,12 @@ chosen_by(
 )  # fmt: skip
 try:
     if chosen.checked_on == "text":
-        certificate = long_runs.check(trace)
+        certificate = confirm_run.check(trace)
     else:
         certificate = cache.certificate_on_sentences(trace.model, trace.revision)
 except AttnvizError as error:
     show_error(error)
-    raise PageEnds from None
+    raise StopPage from None
 
 what = f"{len(certificate.heads)} heads of {plain(trace.model.rstrip('/').split('/')[-1])}"
 texts = "this sentence" if chosen.checked_on == "text" else f"{certificate.texts} sentences that it can read whole"
@@ -96,9 +96,9 @@ with left:
             f"{gate:.0e}.",
         )
     on_text = chosen.checked_on == "text"
-    take_away(
+    export_menu(
         "certificate", name_of(trace.model, "certificate"),
-        partial(pictures.of_certificate, trace, certificate, on_text, {"shown": shown}),
+        partial(exports.of_certificate, trace, certificate, on_text, {"shown": shown}),
     )  # fmt: skip
 with right:
     st.caption("Worst head first")

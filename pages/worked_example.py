@@ -8,21 +8,21 @@ import streamlit as st
 
 from attnviz import charts, figures
 from attnviz.core import attention as core
-from attnviz.core.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
-from attnviz.ui import pictures
+from attnviz.lessons.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
+from attnviz.ui import exports
 from attnviz.ui.address import STAGES
-from attnviz.ui.downloads import take_away
 from attnviz.ui.example import edited_inputs, preset_of, projections_in_numbers, row_in_numbers
+from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, chosen_by, view
-from attnviz.ui.stories import tell
+from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
+from attnviz.ui.weight_breakdown import show_breakdown
 
 NAMES = {"projections": "Q, K, V", "scores": "Scores", "scaled": "÷ √d", "masked": "Mask", "powers": "e to the score",
          "weights": "Weights", "output": "Output"}  # fmt: skip
 
-chosen = view()
+chosen = url_state()
 st.title("Attention, number by number")
 st.markdown(
     "Each word asks a question (its **query**), offers itself (its **key**) and has something to give (its **value**). "
@@ -120,9 +120,9 @@ shown = [
     (title[0] if name == "projections" else name, title, values, columns)
     for name, title, values, columns, _ in matrices
 ]
-take_away(
+export_menu(
     "example", "worked example",
-    partial(pictures.of_example, example, shown, {"scaled": chosen.scaled, "causal": chosen.causal, "stage": stage}),
+    partial(exports.of_example, example, shown, {"scaled": chosen.scaled, "causal": chosen.causal, "stage": stage}),
 )  # fmt: skip
 
 st.subheader(f"The row of “{plain(tokens[row])}”, number by number")
@@ -137,12 +137,12 @@ if stage == "output":
         st.segmented_control, "key", f"One number's story: from {plain(tokens[row])} to", key,
         options=range(len(tokens)), format_func=lambda i: plain(tokens[i]), required=True,
     )  # fmt: skip
-    tell(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
+    show_breakdown(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
     shown_too = {"tokens": list(tokens)} | {one: getattr(inputs, one).tolist() for one in ("X", "W_Q", "W_K", "W_V")}
     shown_too |= {"scaled": chosen.scaled, "causal": chosen.causal, "row": row, "key": key}
-    take_away(
+    export_menu(
         "story", "one number of the worked example",
-        partial(pictures.of_lesson, "One number of the worked example", charts.worked_example, shown_too),
+        partial(exports.of_lesson, "One number of the worked example", charts.worked_example, shown_too),
     )  # fmt: skip
 
 if preset_of(inputs) == THE_SECTION:
@@ -160,7 +160,7 @@ if preset_of(inputs) == THE_SECTION:
     draw(book, "printed", printed, labels, "As printed", "Framed: not the exact number to two digits.",
          digits=2, flagged=off)  # fmt: skip
     draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
-    take_away("book", "as printed", partial(pictures.of_lesson, "As printed and exact", charts.as_printed, {}))
+    export_menu("book", "as printed", partial(exports.of_lesson, "As printed and exact", charts.as_printed, {}))
 
 with st.expander("The code that computed this", icon=":material/code:"):
     st.code(

@@ -8,7 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LIGHT = [
-    "attnviz", "attnviz.errors", "attnviz.core", "attnviz.core.attention", "attnviz.core.worked_example",
+    "attnviz", "attnviz.errors", "attnviz.core", "attnviz.core.attention", "attnviz.lessons.worked_example",
     "attnviz.traces", "attnviz.figures", "attnviz.export", "attnviz.models.catalog", "attnviz.ui.address",
     "attnviz.cli",
 ]  # fmt: skip
@@ -32,7 +32,7 @@ for name in {LIGHT}:
     heavy = {{"torch", "transformers"}} & set(sys.modules)
     assert not heavy, f"{{name}} imports {{heavy}}"
 from attnviz.models.catalog import list_models
-from attnviz.core.worked_example import worked_example
+from attnviz.lessons.worked_example import worked_example
 import attnviz
 attnviz.dot_product_attention([[1.0]], [[1.0]], [[1.0]])
 attnviz.figures, attnviz.AttnvizError, worked_example()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.core.arguments import Array, as_arrays, check_attention, check_scores, size
+from attnviz.core.checks import Array, as_arrays, check_attention, check_scores, size
 
 
 @dataclass(frozen=True, eq=False)

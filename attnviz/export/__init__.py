@@ -1,21 +1,7 @@
-"""What can be taken away as a file: a whole trace, or a view as it stands on screen."""
+"""What is on screen as a file, with where it comes from."""
 
-from attnviz.export import snippet
-from attnviz.export.files import ENDINGS, made
-from attnviz.export.pictures import Drawing, Picture, Plotted, Provenance, versions
-from attnviz.export.traces import FORMATS, as_json, recording, write
+from attnviz.export import script
+from attnviz.export.figure_set import Drawing, Picture, Plotted, Provenance, versions
+from attnviz.export.formats import ENDINGS, made
 
-__all__ = [
-    "ENDINGS",
-    "FORMATS",
-    "Drawing",
-    "Picture",
-    "Plotted",
-    "Provenance",
-    "as_json",
-    "made",
-    "recording",
-    "snippet",
-    "versions",
-    "write",
-]
+__all__ = ["ENDINGS", "Drawing", "Picture", "Plotted", "Provenance", "made", "script", "versions"]

@@ -19,7 +19,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.transforms import Transform
 
 import attnviz
-from attnviz.export.pictures import Picture, Plotted
+from attnviz.export.figure_set import Picture, Plotted
 from attnviz.figures.theme import THEMES
 
 OTHER_SCRIPTS = ("Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "Noto Sans Arabic", "Noto Sans Hebrew",

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.core.learning import CHANCE, EVEN_LOSS, ITEMS, Training
 from attnviz.figures.theme import THEMES, styled
+from attnviz.lessons.learning import CHANCE, EVEN_LOSS, ITEMS, Training
 
 
 class Panel(NamedTuple):

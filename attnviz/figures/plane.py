@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.core.hull import convex_hull
 from attnviz.figures.theme import THEMES, shortened, styled
+from attnviz.lessons.hull import convex_hull
 
 
 def queries_and_keys(Q: np.ndarray, K: np.ndarray, tokens: Sequence[str], row: int, *, theme: str) -> go.Figure:

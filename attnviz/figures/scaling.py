@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.core.scaling import ScoreSample
 from attnviz.figures.theme import THEMES, styled
+from attnviz.lessons.scaling import ScoreSample
 
 
 def over_width(

@@ -6,10 +6,10 @@ import time
 
 from attnviz.models.loading import LoadedModel
 
-from .labels import SEED
-from .material import first_family, frame_of
+from .decide import SEED
+from .probe_sets import first_family, special_tokens_of
+from .results import looks_back
 from .scores import tallies
-from .study import looks_back
 
 TIMED = 8  # passages
 
@@ -21,7 +21,7 @@ def cost(model: LoadedModel) -> tuple[int, float]:
     """
     with model.lock:
         start = time.perf_counter()
-        probes = first_family(model.tokenizer, frame_of(model.tokenizer, looks_back(model), model.limit), SEED)
+        probes = first_family(model.tokenizer, special_tokens_of(model.tokenizer, looks_back(model), model.limit), SEED)
         made = time.perf_counter()
         tallies(model.module, probes[:TIMED])
         timed = time.perf_counter() - made

@@ -24,9 +24,9 @@ from attnviz.probes import agreement_pairs, pronoun_sentences
 from attnviz.probes.words import Split
 from attnviz.traces import Head
 
-from .material import Chunks, Frame, frame_of, random_chunks
+from .probe_sets import Chunks, SpecialTokens, random_chunks, special_tokens_of
+from .results import LabelResults
 from .scores import Progress
-from .study import Study
 
 SEED = 2027  # other texts than the labels were found on
 TOGETHER = 128  # tokens of a batch; another number pairs other texts when outputs are resampled
@@ -101,7 +101,7 @@ class Job:
 INTACT = Removal(frozenset(), "mean")
 
 
-def with_effects(model: LoadedModel, study: Study, progress: Progress | None = None) -> Study:
+def with_effects(model: LoadedModel, results: LabelResults, progress: Progress | None = None) -> LabelResults:
     """The study with what removing heads does to the behaviour that their labels speak of.
 
     Each label's "effect" becomes {"task", "metric", "base", "mean", "resample", "random_low", "random_high", "n"}, or
@@ -116,10 +116,10 @@ def with_effects(model: LoadedModel, study: Study, progress: Progress | None = N
 
     `progress(done, total)` counts tokens; what it raises ends the work. Raises AttnvizError when memory runs out.
     """
-    found_of = dict(zip(study.heads, study.found))
-    labels = sorted({row["label"] for rows in study.found for row in rows})
+    found_of = dict(zip(results.heads, results.found))
+    labels = sorted({row["label"] for rows in results.found for row in rows})
     unmeasured = {label: NO_CLAIM for label in labels if label not in TASK_OF}
-    reason = _unmeasurable(model, study.heads[0].kind)
+    reason = _unmeasurable(model, results.heads[0].kind)
     effects: dict[tuple[str, Heads], dict[str, Any]] = {}
     if reason is None:
         trials = [trial for label in labels if label in TASK_OF for trial in trials_of(label, found_of)]
@@ -137,7 +137,7 @@ def with_effects(model: LoadedModel, study: Study, progress: Progress | None = N
         if len(group) > 1
     }
     said = {"reason": reason, "together": together, "unmeasured": unmeasured}
-    return replace(study, found=found, effects=said)
+    return replace(results, found=found, effects=said)
 
 
 def trials_of(label: str, found_of: Mapping[Head, Sequence[Mapping[str, Any]]]) -> list[Trial]:
@@ -235,13 +235,13 @@ def _by_length(asked: Sequence[Question]) -> dict[int, list[Question]]:
 # --- what is asked ----------------------------------------------------------------------------------------------------
 
 
-def repeat_questions(chunks: Chunks, frame: Frame, mask: int | None) -> list[Question]:
+def repeat_questions(chunks: Chunks, special_tokens: SpecialTokens, mask: int | None) -> list[Question]:
     """The second copy of each chunk, from its second token on, which is the first that can be foreseen; for a model
     that reads both ways, some of its tokens behind masks."""
     asked = []
     for chunk, _ in chunks:
-        ids = frame.ids([*chunk, *chunk])
-        second = range(len(frame.before) + len(chunk), len(frame.before) + 2 * len(chunk))
+        ids = special_tokens.ids([*chunk, *chunk])
+        second = range(len(special_tokens.before) + len(chunk), len(special_tokens.before) + 2 * len(chunk))
         if mask is None:
             asked.append(Question(ids, tuple(second[:-1]), tuple(ids[place + 1] for place in second[:-1])))
         else:
@@ -251,14 +251,22 @@ def repeat_questions(chunks: Chunks, frame: Frame, mask: int | None) -> list[Que
     return asked
 
 
-def pair_questions(tokenizer: Any, pairs: Iterable[tuple[str, str]], frame: Frame, mask: int | None) -> list[Question]:
+def pair_questions(
+    tokenizer: Any, pairs: Iterable[tuple[str, str]], special_tokens: SpecialTokens, mask: int | None
+) -> list[Question]:
     """The place where a right and a wrong text differ, of those that differ in one token: after all that stands before
     it, or behind a mask."""
     asked = []
     for texts in pairs:
-        right, wrong = (frame.ids(tokenize(tokenizer, text, add_special=False).inputs["input_ids"]) for text in texts)
+        right, wrong = (
+            special_tokens.ids(tokenize(tokenizer, text, add_special=False).inputs["input_ids"]) for text in texts
+        )
         places = [place for place, (one, other) in enumerate(zip(right, wrong)) if one != other]
-        if len(right) != len(wrong) or len(places) != 1 or len(right) - len(frame.ids([])) > frame.room:
+        if (
+            len(right) != len(wrong)
+            or len(places) != 1
+            or len(right) - len(special_tokens.ids([])) > special_tokens.room
+        ):
             continue
         (place,) = places
         if mask is None:
@@ -269,17 +277,19 @@ def pair_questions(tokenizer: Any, pairs: Iterable[tuple[str, str]], frame: Fram
     return [question for question in asked if min(question.places) >= 0]
 
 
-def _questions(task: str, tokenizer: Any, frame: Frame, split: Split) -> list[Question]:
+def _questions(task: str, tokenizer: Any, special_tokens: SpecialTokens, split: Split) -> list[Question]:
     """Those of a task that fit the model and have company."""
-    mask = None if frame.causal else tokenizer.mask_token_id
+    mask = None if special_tokens.causal else tokenizer.mask_token_id
     if task == REPEATS:
-        return in_company(repeat_questions(random_chunks(tokenizer, frame, SEED + (split == "train")), frame, mask))
+        return in_company(
+            repeat_questions(random_chunks(tokenizer, special_tokens, SEED + (split == "train")), special_tokens, mask)
+        )
     if task == PRONOUNS:
         sentences = pronoun_sentences(N_PAIRS, split=split, seed=SEED)
         pairs = [(sentence.text, sentence.with_wrong_pronoun()) for sentence in sentences]
     else:
         pairs = [(pair.text, pair.wrong) for pair in agreement_pairs(N_PAIRS, split=split, seed=SEED)]
-    return in_company(pair_questions(tokenizer, pairs, frame, mask))
+    return in_company(pair_questions(tokenizer, pairs, special_tokens, mask))
 
 
 # --- one model --------------------------------------------------------------------------------------------------------
@@ -296,10 +306,10 @@ def _unmeasurable(model: LoadedModel, kind: str) -> str | None:
 def _jobs(model: LoadedModel, trials: Sequence[Trial]) -> tuple[list[Job], dict[str, str]]:
     """What is to be measured, task by task; and for each task that makes no sense for this model the reason."""
     causal = all(head.kind == "decoder" for trial in trials for head in trial.heads)
-    frame = frame_of(model.tokenizer, causal, model.limit)
+    special_tokens = special_tokens_of(model.tokenizer, causal, model.limit)
     jobs, reasons = [], {}
     for task in sorted({TASK_OF[trial.label] for trial in trials}):
-        asked, reference = (_questions(task, model.tokenizer, frame, split) for split in ("test", "train"))
+        asked, reference = (_questions(task, model.tokenizer, special_tokens, split) for split in ("test", "train"))
         if not asked or not reference:
             reasons[task] = f"This model's tokens do not fit the task: {METRICS[task]}."
             continue

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Tally:
+class Counts:
     """One label's sums by unit: hits [units, heads], rows [units], even (what uniform weights would hit, on the keys
     that a layer lets a row look at) [units, heads], or [units, 1] where that is the same in all layers."""
 
@@ -41,7 +41,7 @@ def weight_of(label: str) -> str:
 
 def tallies(
     module: Any, probes: Sequence[Probe], progress: Progress | None = None
-) -> tuple[list[Head], dict[str, Tally]]:
+) -> tuple[list[Head], dict[str, Counts]]:
     """Every head of a model that reads one text, and each label's tally over the probes that ask for it.
 
     A target's hit is the weight on its keys; a choice's hit is 1 where a right word gets most weight of all
@@ -74,13 +74,13 @@ def tallies(
             progress(done, total)
     alike = bool((even == even[..., :1]).all())
     of_heads = even[..., :1] if alike else even.astype(np.float32).repeat([one.hits.shape[-1] for one in layers], -1)
-    return heads, {name: Tally(hits[place], rows[place], of_heads[place]) for place, name in enumerate(names)}
+    return heads, {name: Counts(hits[place], rows[place], of_heads[place]) for place, name in enumerate(names)}
 
 
 def _names(probes: Sequence[Probe]) -> tuple[list[str], list[str], tuple[str, ...]]:
     """The targets and the choices that probes ask for, and all that a tally is kept of."""
     targets = list(dict.fromkeys(name for probe in probes for name in probe.targets))
-    choices = sorted({label for probe in probes if probe.picks is not None for label in probe.picks.labels})
+    choices = sorted({label for probe in probes if probe.word_choice is not None for label in probe.word_choice.labels})
     return targets, choices, (*targets, *[ENTROPY] * (REST in targets), *choices, *map(weight_of, choices))
 
 
@@ -169,8 +169,8 @@ class _Asked:
 def _asked_of(batch: Sequence[Probe]) -> _Asked:
     n = len(batch[0].ids)
     targets, choices, names = _names(batch)
-    n_rows = max((len(probe.picks.labels) for probe in batch if probe.picks is not None), default=0)
-    n_words = max((len(probe.picks.words) for probe in batch if probe.picks is not None), default=0)
+    n_rows = max((len(probe.word_choice.labels) for probe in batch if probe.word_choice is not None), default=0)
+    n_words = max((len(probe.word_choice.words) for probe in batch if probe.word_choice is not None), default=0)
     pairs = np.zeros((len(batch), n * n, len(targets)), dtype=np.float32)
     resting = np.zeros((len(batch), n), dtype=np.float32)
     reads = np.zeros((len(batch), n_rows, n), dtype=np.float32)
@@ -183,14 +183,14 @@ def _asked_of(batch: Sequence[Probe]) -> _Asked:
                 pairs[number, probe.targets[name].queries * n + probe.targets[name].keys, column] = 1
         if REST in probe.targets:
             resting[number, probe.targets[REST].queries] = 1
-        picks = probe.picks
-        if picks is not None:
-            rows, some = len(picks.labels), len(picks.words)
-            reads[number, :rows], words[number, :some] = picks.reads, picks.words
-            candidates[number, :rows, :some] = picks.candidates
-            correct[number, :rows, :some] = picks.correct
-            visible[number, :rows, :some] = picks.visible
-            by_label[number, np.arange(rows), [choices.index(label) for label in picks.labels]] = 1
+        word_choice = probe.word_choice
+        if word_choice is not None:
+            rows, some = len(word_choice.labels), len(word_choice.words)
+            reads[number, :rows], words[number, :some] = word_choice.reads, word_choice.words
+            candidates[number, :rows, :some] = word_choice.candidates
+            correct[number, :rows, :some] = word_choice.correct
+            visible[number, :rows, :some] = word_choice.visible
+            by_label[number, np.arange(rows), [choices.index(label) for label in word_choice.labels]] = 1
     counts = [pairs.reshape(len(batch), n, n, len(targets)).any(2).sum(1)]
     if ENTROPY in names:
         counts.append(resting.sum(1, keepdims=True))

@@ -31,7 +31,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Picks:
+class WordChoice:
     """Choices among words, one for each of R rows; W words, n tokens.
 
     labels [R]; reads [R, n], how a word's row is made of token rows; words [W, n], which tokens each word has;
@@ -55,12 +55,12 @@ class Probe:
     unit: int
     ids: tuple[int, ...]
     targets: Mapping[str, Target] = field(default_factory=dict)
-    picks: Picks | None = None
+    word_choice: WordChoice | None = None
 
     @property
     def labels(self) -> set[str]:
         """What is asked here."""
-        return {*self.targets, *(self.picks.labels if self.picks is not None else ())}
+        return {*self.targets, *(self.word_choice.labels if self.word_choice is not None else ())}
 
 
 def at_offset(ordinary: range, offset: int) -> Target:
@@ -113,12 +113,12 @@ def marked(marks: Sequence[bool], ordinary: range, causal: bool) -> Target:
     return _pairs((i, j) for i in ordinary for j in places if j != i and (j < i or not causal))
 
 
-def word_picks(
+def word_choices(
     words: Sequence[Sequence[int]],
     questions: Sequence[tuple[str, int, Sequence[int], Sequence[int] | None]],
     n: int,
     causal: bool,
-) -> Picks | None:
+) -> WordChoice | None:
     """Questions (label, asking word, right words, candidates or None for all) on words given by their tokens.
 
     A word's weight is the sum over its tokens; its row is the mean over its tokens (Clark et al. 2019, section 4.1),
@@ -144,7 +144,9 @@ def word_picks(
         reads[np.arange(len(rows)), [max(words[word]) for word in positions]] = 1
     else:
         reads = members[positions] / members[positions].sum(1, keepdims=True)
-    return Picks(labels, reads, members, np.array(candidates_of), np.array(correct_of), np.array(seen_by), positions)
+    return WordChoice(
+        labels, reads, members, np.array(candidates_of), np.array(correct_of), np.array(seen_by), positions
+    )
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> Target:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
 
-from attnviz.aids import Aids, heads_named
-from attnviz.core.exercises import EXERCISES
 from attnviz.labels.criteria import CONFIDENCES, CRITERIA
-from attnviz.reading import MEASURES
+from attnviz.lessons.exercises import EXERCISES
+from attnviz.maps.attention_map import MEASURES
+from attnviz.maps.options import UNSET, MapOptions, heads_named
 
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
@@ -18,18 +18,20 @@ COMBINED = ("head", "mean", "max")
 PARTS = ("all", "a-b", "b-a", "a-a", "b-b")
 SCALES = ("linear", "log", "row")
 BEYOND = ("", "dimensions", "scores", "value", "rollout", "flow")
-RELATED = (*MEASURES, "apart")
-STAND_INS = ("zero", "mean")
+RELATED = (*MEASURES, "divergence")
+ABLATIONS = ("zero", "mean")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
-           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES, "stand_in": STAND_INS}  # fmt: skip
+           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES, "ablation": ABLATIONS}  # fmt: skip
 RANGES = {"top": (0.05, 1.0), "threshold": (0.0, 0.5)}  # that their sliders have
 LEFT_OUT = "left_out"  # names in an address what it could not hold
+FORMER = {"removed": "ablated", "stand_in": "ablation"}  # names of fields, and below values, in links that were sent
+FORMER_VALUES = {"across": {"apart": "divergence"}, "up": {"apart": "divergence"}}
 
 
 @dataclass(frozen=True)
-class View(Aids):
+class UrlState(MapOptions):
     """One state of the app: the aids, and all else that is chosen.
 
     An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
@@ -37,12 +39,12 @@ class View(Aids):
     told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
     grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane of heads. `heads`,
     `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than `window` so many tokens
-    are shown, from `queries_at` and `keys_at` on, as `aids.Aids` says; `beyond` is what stands beside the raw weight,
+    are shown, from `queries_at` and `keys_at` on, as `MapOptions` says; `beyond` is what stands beside the raw weight,
     and `top_k` how many lines a token has, 0 for all. `label` is the kind of label that is looked at, empty for all,
     `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
     probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
     typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row` the token whose row is followed.
-    `removed` are heads that side B of a comparison goes without, such as L0.H1-L2.H3, and `stand_in` is what it has in
+    `ablated` are heads that side B of a comparison goes without, such as L0.H1-L2.H3, and `ablation` is what it has in
     their place. `numbers` are those that a teacher chose: the exercise's name and rows of cells.
     """
 
@@ -60,10 +62,10 @@ class View(Aids):
     text_b: str = ""
     layer_b: int = 0
     head_b: int = 1
-    removed: str = ""
-    stand_in: str = "zero"
-    query: int = 99_999
-    key: int = 99_999
+    ablated: str = ""
+    ablation: str = "zero"
+    query: int = UNSET
+    key: int = UNSET
     measure: str = ""
     across: str = "distance"
     up: str = "entropy"
@@ -83,7 +85,7 @@ class View(Aids):
     beyond: str = ""
     checked_on: str = "text"
     architecture: str = ""
-    step: int = 99_999
+    step: int = UNSET
     words: str = "cat_1_0~sat_0_1~mat_1_1"
     w_q: str = "1_0~0_1"
     w_k: str = "1_0~0_1"
@@ -110,7 +112,7 @@ class View(Aids):
     numbers: str = ""
 
 
-def write(view: View, names: Container[str]) -> dict[str, str]:
+def write(view: UrlState, names: Container[str]) -> dict[str, str]:
     """The named choices and the version; defaults too, so that a link keeps its meaning when one changes. What is too
     long for an address is only named in it."""
     query = write_all(view, names)
@@ -119,21 +121,23 @@ def write(view: View, names: Container[str]) -> dict[str, str]:
     return kept | ({LEFT_OUT: "-".join(too_long)} if too_long else {})
 
 
-def write_all(view: View, names: Container[str]) -> dict[str, str]:
+def write_all(view: UrlState, names: Container[str]) -> dict[str, str]:
     """`write`, of any length: for a file."""
-    query = {field.name: _written(getattr(view, field.name)) for field in fields(View) if field.name in names}
+    query = {field.name: _written(getattr(view, field.name)) for field in fields(UrlState) if field.name in names}
     return {"v": VERSION} | query
 
 
-def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, list[str]]:
+def read(query: Mapping[str, str], before: UrlState | None = None) -> tuple[UrlState, list[str]]:
     """The view that a query string names, and a sentence on each part that could not be used; what it does not name
     is as in `before`, or the default."""
-    known = {field.name: field.default for field in fields(View)}
+    known = {field.name: field.default for field in fields(UrlState)}
     chosen: dict[str, object] = {}
     notices = []
     if query and query.get("v") not in (None, VERSION):
         notices.append("This link was made by another version of attnviz; what it names was kept where it is known.")
     for name, raw in query.items():
+        name = FORMER.get(name, name)
+        raw = FORMER_VALUES.get(name, {}).get(raw, raw)
         if name == "v":
             continue
         if name == LEFT_OUT:
@@ -148,7 +152,7 @@ def read(query: Mapping[str, str], before: View | None = None) -> tuple[View, li
             notices.append(
                 f"The link's {name.replace('_', ' ')} '{raw[:40]}' makes no sense here; the default is shown."
             )
-    return replace(before or View(), **chosen), notices  # type: ignore[arg-type]
+    return replace(before or UrlState(), **chosen), notices  # type: ignore[arg-type]
 
 
 def in_words(names: str) -> str:
@@ -176,7 +180,7 @@ def _read(name: str, raw: str, default: object) -> object:
         return float(raw)
     if name in CHOICES and raw not in CHOICES[name]:
         raise ValueError(raw)
-    if name == "removed":
+    if name == "ablated":
         heads_named(raw, "")
     if name == "numbers" and raw.partition("~")[0] not in ("", *EXERCISES):
         raise ValueError(raw)

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from attnviz.aids import Aids, at_a_glance
 from attnviz.errors import AttnvizError
-from attnviz.figures.cost import sized
+from attnviz.maps.attention_map import AttentionMap, head_overview, measure_heads
+from attnviz.maps.options import MapOptions, small_maps
+from attnviz.maps.similarity import head_divergence
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
-from attnviz.reading import Reading, measure_heads, overview
-from attnviz.relating import apart
 from attnviz.traces import Head, Trace
-from attnviz.ui.address import View
+from attnviz.ui.address import UrlState
 from attnviz.ui.progress import layers, with_progress
+from attnviz.units import sized
 from attnviz.validation.sentences import SENTENCES
 
 
@@ -52,19 +52,19 @@ def long_trace_of(name: str, revision: str, text: str, _progress: Any = None, **
 
 
 def _traced(
-    name: str, revision: str, text: str, removed: tuple[Head, ...] = (), stand_in: str = "zero", **how: Any
+    name: str, revision: str, text: str, ablated: tuple[Head, ...] = (), ablation: str = "zero", **how: Any
 ) -> Trace:
     """As `attnviz.trace` does it; in place of the removed heads' outputs stand 0 or their means."""
     from attnviz.capture.tracing import trace
 
-    means = mean_outputs_of(name, revision) if removed and stand_in == "mean" else {}
-    return trace(loaded_model(name, revision), text, replaced={head: means.get(head, 0.0) for head in removed}, **how)
+    means = mean_outputs_of(name, revision) if ablated and ablation == "mean" else {}
+    return trace(loaded_model(name, revision), text, replaced={head: means.get(head, 0.0) for head in ablated}, **how)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def mean_outputs_of(name: str, revision: str) -> dict[Head, np.ndarray]:
     """Every head's mean output over the built-in sentences, with a progress bar."""
-    from attnviz.capture.removal import mean_outputs
+    from attnviz.capture.ablation import mean_outputs
 
     says = "Taking means over the built-in sentences…"
     bar = st.progress(0.0, says)
@@ -75,7 +75,7 @@ def mean_outputs_of(name: str, revision: str) -> dict[Head, np.ndarray]:
 
 def heads_of(name: str, revision: str) -> list[Head]:
     """Every head that a model has, seen in one reading of a short sentence."""
-    return list(trace_of(name, revision, View().text).heads())
+    return list(trace_of(name, revision, UrlState().text).heads())
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -85,11 +85,11 @@ def written_trace_of(name: str, revision: str, text: str, _progress: Any = None,
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…")
-def pace_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
+def throughput_of(name: str, revision: str, _inputs: dict[str, list[int]]) -> Any:
     """How fast this machine takes a model."""
-    from attnviz.effort import pace
+    from attnviz.estimate import measure_throughput
 
-    return pace(loaded_model(name, revision), _inputs)
+    return measure_throughput(loaded_model(name, revision), _inputs)
 
 
 def _what_was_read(trace: Trace) -> tuple:
@@ -102,14 +102,14 @@ BY_WHAT_WAS_READ: dict[str | type[Any], Any] = {Trace: _what_was_read}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def _thumbnails_of(trace: Trace, kind: str, aids: Aids, _progress: Any) -> Reading:
-    return at_a_glance(trace, kind, aids, _progress)
+def _thumbnails_of(trace: Trace, kind: str, options: MapOptions, _progress: Any) -> AttentionMap:
+    return small_maps(trace, kind, options, _progress)
 
 
-def thumbnails_of(trace: Trace, kind: str, aids: Aids, cancel: Any = None) -> Reading:
+def thumbnails_of(trace: Trace, kind: str, options: MapOptions, cancel: Any = None) -> AttentionMap:
     """The small pictures of all heads of one kind [heads, rows, columns]; `cancel` as in `ui.progress`."""
     return with_progress(
-        "Drawing the heads", len(trace.of_kind(kind)), lambda step: _thumbnails_of(trace, kind, aids, step), cancel
+        "Drawing the heads", len(trace.of_kind(kind)), lambda step: _thumbnails_of(trace, kind, options, step), cancel
     )
 
 
@@ -122,7 +122,7 @@ def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> n
 @st.cache_resource(max_entries=64, show_spinner="Going through the whole text…", hash_funcs=BY_WHAT_WAS_READ)
 def overview_of(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
     """One head along the whole text: how wide each query looks, and how much each key gets."""
-    return overview(trace, kind, layer, head)
+    return head_overview(trace, kind, layer, head)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -141,17 +141,17 @@ def sentences_read(name: str, revision: str) -> tuple[Trace, ...]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def _apart_of(trace: Trace, head: Head, _others: tuple[Trace, ...], _progress: Any) -> np.ndarray:
-    return apart((trace, *_others), head, lambda done, total: _progress(done))
+def _divergence_of(trace: Trace, head: Head, _others: tuple[Trace, ...], _progress: Any) -> np.ndarray:
+    return head_divergence((trace, *_others), head, lambda done, total: _progress(done))
 
 
-def apart_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
+def divergence_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
     """Every head's divergence from one [layers, heads], over a text and the built-in sentences; `cancel` as in
     `ui.progress`."""
     others = sentences_read(trace.model, trace.revision)
     n_layers, n_texts = len(trace.of_kind(head.kind)), 1 + len(others)
     return with_progress(
-        "Comparing every head", n_layers * n_texts, lambda step: _apart_of(trace, head, others, step), cancel,
+        "Comparing every head", n_layers * n_texts, lambda step: _divergence_of(trace, head, others, step), cancel,
         lambda done, total: f"{layers(done % n_layers, n_layers)}, text {min(done // n_layers + 1, n_texts)} of "
         f"{n_texts}",
     )  # fmt: skip
@@ -160,7 +160,7 @@ def apart_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…", hash_funcs=BY_WHAT_WAS_READ)
 def comparing_seconds_of(trace: Trace, head: Head) -> float:
     """What `apart_of` takes for a text, at most."""
-    from attnviz.effort import comparing_seconds
+    from attnviz.estimate import comparing_seconds
 
     return comparing_seconds(trace, head)
 
@@ -176,13 +176,13 @@ def predictions_of(trace: Trace) -> list[tuple[int, list[tuple[str, float]]]]:
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
 def certificate_of(trace: Trace, _progress: Any = None) -> Any:
     """The trace against the model's own attention. Raises AttnvizError where there is not enough memory for that."""
-    from attnviz import effort
+    from attnviz import estimate
     from attnviz.validation.certificate import certify
 
     model = loaded_model(trace.model, trace.revision)
     n_decoder = len(trace.decoder_tokens or ())
-    _, needed = effort.bytes_of(effort.shape_of(model, trace.route, trace.layers), len(trace.tokens), n_decoder)
-    free = effort.free_bytes()
+    _, needed = estimate.bytes_of(estimate.shape_of(model, trace.route, trace.layers), len(trace.tokens), n_decoder)
+    free = estimate.free_bytes()
     if needed > free:
         raise AttnvizError(
             "Not compared with the model's own attention, which works on whole matrices: that would take about "
@@ -202,28 +202,28 @@ def certificate_on_sentences(name: str, revision: str):
     return certificate
 
 
-def kept_study(name: str, revision: str):
+def cached_results(name: str, revision: str):
     """The study of a model's heads that was kept on disk; None where there is none yet."""
     try:
-        return _kept_study(name, revision)
+        return _cached_results(name, revision)
     except LookupError:
         return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _kept_study(name: str, revision: str):
+def _cached_results(name: str, revision: str):
     """Raises LookupError, which is not cached, where there is none."""
-    from attnviz.labels.kept import kept
+    from attnviz.labels.cache import load_cached
 
-    found = kept(loaded_model(name, revision))
+    found = load_cached(loaded_model(name, revision))
     if found is None:
         raise LookupError(name)
     return found
 
 
-def clear_studies() -> None:
+def forget_results() -> None:
     """After new ones were kept."""
-    _kept_study.clear()
+    _cached_results.clear()
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting what would be asked…")
@@ -235,11 +235,11 @@ def label_cost(name: str, revision: str) -> tuple[int, float]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking up what was asked…")
-def asked_of(name: str, revision: str, causal: bool):
+def probe_targets_of(name: str, revision: str, causal: bool):
     """The probes by their token ids, each with the targets of its labels."""
-    from attnviz.labels.places import asked
+    from attnviz.labels.examples import probe_targets
 
-    return asked(loaded_model(name, revision), causal)
+    return probe_targets(loaded_model(name, revision), causal)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -253,8 +253,8 @@ def trace_of_ids(name: str, revision: str, ids: tuple[int, ...]) -> Trace:
 @st.cache_resource(max_entries=64, show_spinner="Looking for a sentence…")
 def trigger_of(name: str, revision: str, label: str, number: int) -> tuple[str, float] | None:
     """A sentence of a kept study that can be typed and triggers a label in a head, and the weight on its targets."""
-    from attnviz.labels.places import trigger
+    from attnviz.labels.examples import trigger
 
-    study = _kept_study(name, revision)
-    probes = asked_of(name, revision, study.heads[number].kind == "decoder")
-    return trigger(loaded_model(name, revision), study, label, number, probes)
+    results = _cached_results(name, revision)
+    probes = probe_targets_of(name, revision, results.heads[number].kind == "decoder")
+    return trigger(loaded_model(name, revision), results, label, number, probes)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz.core.worked_example import (
+from attnviz.lessons.worked_example import (
     FEWEST,
     MOST,
     PRESETS,

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from attnviz.charts import MOST_NUMBERED, small_matrix
-from attnviz.core.exercises import Choice, Numbers, Shown, Table
+from attnviz.lessons.exercises import Choice, Numbers, Shown, Table
 from attnviz.ui import address
 from attnviz.ui.messages import plain
-from attnviz.ui.state import choose, on_screen, view
+from attnviz.ui.state import choose, on_screen, url_state
 from attnviz.ui.tables import Cells, to_cells, to_text, typed_table
 from attnviz.ui.theme import theme
 
@@ -94,7 +94,7 @@ def teacher(exercise: str, numbers: Numbers) -> tuple[np.ndarray, list[str]]:
     The chosen cells are the view's `numbers` with the exercise's name as their first row, so that they mean nothing
     to another exercise.
     """
-    first, *linked = to_cells(view().numbers)
+    first, *linked = to_cells(url_state().numbers)
     chosen = linked if first == [exercise] else numbers.cells()
     fits = [len(row) for row in chosen] == [len(numbers.columns)] * len(numbers.rows)
     shown: Cells = chosen if fits else numbers.cells()
@@ -107,7 +107,9 @@ def teacher(exercise: str, numbers: Numbers) -> tuple[np.ndarray, list[str]]:
             chosen = typed
         if chosen != numbers.cells():
             on_screen("numbers")
-        link = urlencode(address.write(view(), ("exercise", "numbers") if chosen != numbers.cells() else ("exercise",)))
+        link = urlencode(
+            address.write(url_state(), ("exercise", "numbers") if chosen != numbers.cells() else ("exercise",))
+        )
         st.caption("A link to this exercise with these numbers, to put behind this app's address:")
         st.code(f"/exercises?{link}", language=None, wrap_lines=True)
     return numbers.read(chosen)

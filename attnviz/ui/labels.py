@@ -16,10 +16,10 @@ from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.labels.method import spelt
 from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Head
-from attnviz.ui import cache, pickers, pictures
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui import cache, exports, pickers
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import PageEnds, choose, chosen_by, current, open_clicked
+from attnviz.ui.state import StopPage, choose, chosen_by, current, open_clicked
 from attnviz.ui.theme import theme
 
 COLOURS = {"place": "blue", "repetition": "orange", "words": "green", "syntax": "violet", "reference": "yellow"}
@@ -38,16 +38,16 @@ def study_here() -> tuple[ModelEntry, Any]:
     """The chosen model and its study; where there is none, the page offers to make one, or says why not, and ends."""
     entry = pickers.entry_here()
     try:
-        found = cache.kept_study(entry.name, entry.revision)
+        found = cache.cached_results(entry.name, entry.revision)
     except AttnvizError as error:
         show_error(error)
-        raise PageEnds from None
+        raise StopPage from None
     if found is None:
         try:
             _offer(entry)
         except AttnvizError as error:
             st.info(plain(error), icon=":material/label_off:")
-        raise PageEnds
+        raise StopPage
     return entry, found
 
 
@@ -64,17 +64,17 @@ def _offer(entry: ModelEntry) -> None:
         f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
     )
     if st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
-        from attnviz.labels.kept import study_once
+        from attnviz.labels.cache import evaluate_or_load
 
         model = cache.loaded_model(entry.name, entry.revision)
-        _work("Asking every head", lambda progress: study_once(model, progress=progress))
+        _work("Asking every head", lambda progress: evaluate_or_load(model, progress=progress))
 
 
-def offer_effects(entry: ModelEntry, study: Any) -> None:
+def offer_effects(entry: ModelEntry, results: Any) -> None:
     """A button that measures what removing heads does, where that was not done yet; else why some of it is missing."""
-    if study.effects is not None:
-        for reason in filter(None, (study.effects["reason"], *dict.fromkeys(study.effects["unmeasured"].values()))):
-            about = [spelt(label) for label, why in study.effects["unmeasured"].items() if why == reason]
+    if results.effects is not None:
+        for reason in filter(None, (results.effects["reason"], *dict.fromkeys(results.effects["unmeasured"].values()))):
+            about = [spelt(label) for label, why in results.effects["unmeasured"].items() if why == reason]
             st.caption(plain(f"{', '.join(about)}: {reason}" if about else reason))
         return
     st.caption(
@@ -82,10 +82,10 @@ def offer_effects(entry: ModelEntry, study: Any) -> None:
         "its output for another text, and so would random heads to compare with: minutes, which the bar will tell."
     )
     if st.button("Measure effects", icon=":material/science:"):
-        from attnviz.labels.kept import effects_once
+        from attnviz.labels.cache import measure_or_load_effects
 
         model = cache.loaded_model(entry.name, entry.revision)
-        _work("Removing heads", lambda progress: effects_once(model, study, progress=progress))
+        _work("Removing heads", lambda progress: measure_or_load_effects(model, results, progress=progress))
 
 
 def _work(doing: str, work: Callable[[Callable[[int, int], None]], Any]) -> None:
@@ -100,7 +100,7 @@ def _work(doing: str, work: Callable[[Callable[[int, int], None]], Any]) -> None
         bar.progress(done / total, f"{doing}: {told}…")
 
     work(show)
-    cache.clear_studies()
+    cache.forget_results()
     st.rerun()
 
 
@@ -108,32 +108,32 @@ def _spelt_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds > 100 else f"{max(seconds, 1):.0f} s"
 
 
-def place(study: Any) -> int:
+def place(results: Any) -> int:
     """The number of the chosen head, brought to what this model has, which is chosen from then on."""
-    layers = [head.layer for head in study.heads]
+    layers = [head.layer for head in results.heads]
     layer = min(current().layer, max(layers))
-    heads = [head.head for head in study.heads if head.layer == layer]
-    head = Head(study.heads[0].kind, layer, min(current().head, max(heads)))
+    heads = [head.head for head in results.heads if head.layer == layer]
+    head = Head(results.heads[0].kind, layer, min(current().head, max(heads)))
     choose(kind=head.kind, layer=head.layer, head=head.head)
-    return study.heads.index(head)
+    return results.heads.index(head)
 
 
-def pick_head(study: Any) -> int:
+def pick_head(results: Any) -> int:
     """Two pickers, and the number of the head that they choose."""
-    number = place(study)
-    chosen = study.heads[number]
+    number = place(results)
+    chosen = results.heads[number]
     pick_layer, pick_head = st.columns(2)
     with pick_layer:
-        chosen_by(st.selectbox, "layer", "Layer", chosen.layer, options=sorted({head.layer for head in study.heads}))
+        chosen_by(st.selectbox, "layer", "Layer", chosen.layer, options=sorted({head.layer for head in results.heads}))
     with pick_head:
         chosen_by(st.selectbox, "head", "Head", chosen.head,
-                  options=[head.head for head in study.heads if head.layer == chosen.layer])  # fmt: skip
+                  options=[head.head for head in results.heads if head.layer == chosen.layer])  # fmt: skip
     return number
 
 
-def filters(study: Any) -> None:
+def filters(results: Any) -> None:
     """Which labels count: of one kind or all, and from which confidence on."""
-    given = [row["label"].split(":")[0] for found in study.found for row in found]
+    given = [row["label"].split(":")[0] for found in results.found for row in found]
     label, confidence = st.columns(2)
     with label:
         chosen_by(
@@ -150,9 +150,9 @@ def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return charts.counted(found, current().label, current().confidence)
 
 
-def mosaic(study: Any, key: str, chosen: Head) -> None:
+def mosaic(results: Any, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
-    cells = charts.first_labels(study, current().label, current().confidence)
+    cells = charts.first_labels(results, current().label, current().confidence)
     labelled = sum(bool(labels) for labels in cells.values())
     st.plotly_chart(
         figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
@@ -168,11 +168,11 @@ def mosaic(study: Any, key: str, chosen: Head) -> None:
     )
 
 
-def by_label(study: Any) -> None:
+def by_label(results: Any) -> None:
     """The labelled heads, one label after the other; a row opens its head."""
     rows = sorted(
         (list(SIGNS).index(row["label"].split(":")[0]), row["label"], -row["score"], head)
-        for head, found in zip(study.heads, study.found)
+        for head, found in zip(results.heads, results.found)
         for row in counted(found)
     )
 
@@ -206,37 +206,37 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
             )  # fmt: skip
 
 
-def show_evidence(study: Any, number: int, key: str) -> None:
+def show_evidence(results: Any, number: int, key: str) -> None:
     """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
-    head = study.heads[number]
+    head = results.heads[number]
     st.plotly_chart(
-        charts.head_evidence(study, head.layer, head.head, theme=theme())["evidence"],
+        charts.head_evidence(results, head.layer, head.head, theme=theme())["evidence"],
         key=key, theme=None, config={"displayModeBar": False},
         alt="; ".join(f"{spelt(one.label)} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
-                      f"{one.confidence or 'no'} label" for one in charts.closest(study, number)),
+                      f"{one.confidence or 'no'} label" for one in charts.closest(results, number)),
     )  # fmt: skip
     st.caption(
         "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
-        f"**Rest share {study.rest[number]:.0%}**: weight on the first and special tokens, where a head that finds "
-        f"nothing leaves it. **Entropy share {study.entropy[number]:.0%}**: 100 % would be uniform weights."
+        f"**Share on sink tokens {results.sink_token_share[number]:.0%}**: weight on the first and special tokens, where a "
+        f"head that finds nothing leaves it. **Entropy share {results.entropy[number]:.0%}**: 100 % would be uniform weights."
     )
 
 
-def line(study: Any, at: Head) -> None:
+def line(results: Any, at: Head) -> None:
     """What is known of a head, in a line for other screens."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if study is None or at not in study.heads:
+        if results is None or at not in results.heads:
             st.caption("not labelled yet")
         else:
-            badges(study.found[study.heads.index(at)])
+            badges(results.found[results.heads.index(at)])
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
 
 
-def copying_in_words(study: Any, number: int) -> str | None:
+def copying_in_words(results: Any, number: int) -> str | None:
     """Whether a head that looks for what came next raises or lowers its logit; None where that is not known."""
-    if study.copies is None or math.isnan(study.copies[number, 0]):
+    if results.copies is None or math.isnan(results.copies[number, 0]):
         return None
-    raised, low, high = study.copies[number]
+    raised, low, high = results.copies[number]
     return (
         f"Its output changes the logit of what it looks for by {raised:+.2f} nats (95 % interval {low:+.2f} to "
         f"{high:+.2f}), on the direct path."
@@ -248,16 +248,16 @@ def short_effect(effect: Mapping[str, Any] | None) -> str:
     return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
 
 
-def effects_in_words(study: Any, label: str, row: Mapping[str, Any]) -> list[str]:
+def effects_in_words(results: Any, label: str, row: Mapping[str, Any]) -> list[str]:
     """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
     that is not known."""
     if row["effect"] is None:
-        said_of = study.effects or {"reason": None, "unmeasured": {}}
+        said_of = results.effects or {"reason": None, "unmeasured": {}}
         why = said_of["reason"] or said_of["unmeasured"].get(label, "")
         return [f"Effect of removing the head: not measured. {why}".strip()]
     one = row["effect"]
     said = [f"Effect of removing the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
-    every = study.effects["together"].get(label)
+    every = results.effects["together"].get(label)
     if every is not None:
         said.append(f"All {len(every['heads'])} with this label at once: {_compared(every, 'them', 'as many')}")
     return said
@@ -273,9 +273,9 @@ def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
     )
 
 
-def effects_together(study: Any) -> None:
+def effects_together(results: Any) -> None:
     """What removing all heads of a label at once changes, where that was measured."""
-    together = (study.effects or {}).get("together", {})
+    together = (results.effects or {}).get("together", {})
     if not together:
         return
     st.subheader("All heads of a label removed together")
@@ -292,24 +292,24 @@ def effects_together(study: Any) -> None:
     st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")
 
 
-def take_mosaic(entry: ModelEntry, study: Any, key: str, chosen: Head) -> None:
+def take_mosaic(entry: ModelEntry, results: Any, key: str, chosen: Head) -> None:
     """Every head's first label as a file, with the evidence of the chosen head and the scores of one label."""
     settings = {"layer": chosen.layer, "head": chosen.head, "label": current().label,
-                "confidence": current().confidence, "scores_of": scores_of(study)}  # fmt: skip
-    take_away(
+                "confidence": current().confidence, "scores_of": scores_of(results)}  # fmt: skip
+    export_menu(
         key, name_of(entry.name, "head labels"),
-        partial(pictures.of_study, "Head labels", charts.head_labels, entry, study, settings),
+        partial(exports.of_study, "Head labels", charts.head_labels, entry, results, settings),
     )  # fmt: skip
 
 
-def scores_of(study: Any) -> str:
+def scores_of(results: Any) -> str:
     """The label whose scores are shown: the chosen one, or, of those that count, the one that most heads have."""
-    kinds = labels_that_count(study)
+    kinds = labels_that_count(results)
     if current().scores_of in kinds:
         return current().scores_of
-    return max(kinds, key=lambda label: sum(row["label"] == label for found in study.found for row in found))
+    return max(kinds, key=lambda label: sum(row["label"] == label for found in results.found for row in found))
 
 
-def labels_that_count(study: Any) -> list[str]:
+def labels_that_count(results: Any) -> list[str]:
     """The labels of the chosen kind that were asked for; all where none is."""
-    return [label for label in study.scores if current().label in ("", label.split(":")[0])] or list(study.scores)
+    return [label for label in results.scores if current().label in ("", label.split(":")[0])] or list(results.scores)

@@ -31,7 +31,7 @@ def show_notices() -> None:
         st.info(plain(notice), icon=":material/link_off:")
 
 
-def say_left_out(place: Any) -> None:
+def warn_link_too_long(place: Any) -> None:
     """What of this screen its address does not hold; asked when the address is written."""
     names = st.query_params.get(address.LEFT_OUT)
     if names:

@@ -6,9 +6,9 @@ from attnviz.errors import AttnvizError
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, find_model, locate
 from attnviz.traces import Trace
-from attnviz.ui import cache, long_runs
+from attnviz.ui import cache, confirm_run
 from attnviz.ui.messages import plain, show_error
-from attnviz.ui.state import PageEnds, choose, chosen_by, current, on_screen
+from attnviz.ui.state import StopPage, choose, chosen_by, current, on_screen
 
 MOST_WRITTEN = 64  # tokens
 
@@ -73,15 +73,15 @@ def current_trace(most: int | None = None) -> Trace:
         "write": min(current().write, MOST_WRITTEN),
     }
     try:
-        if most is not None and (n := long_runs.n_tokens(entry, current().text, how)) > most:
+        if most is not None and (n := confirm_run.n_tokens(entry, current().text, how)) > most:
             raise AttnvizError(
                 f"This sentence has {n:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
                 "open it under Heads, which has a window for long texts."
             )
-        return long_runs.read(entry, current().text, **how)
+        return confirm_run.read(entry, current().text, **how)
     except AttnvizError as error:
         show_error(error)
-        raise PageEnds from None
+        raise StopPage from None
 
 
 def entry_here() -> ModelEntry:
@@ -90,11 +90,11 @@ def entry_here() -> ModelEntry:
         entry = locate(current().model)
         if entry is None:
             _offer_download(cache.download_plan(current().model))
-            raise PageEnds from None
+            raise StopPage from None
         return entry
     except AttnvizError as error:
         show_error(error)
-        raise PageEnds from None
+        raise StopPage from None
 
 
 def _offer_download(download: hub.Download) -> None:

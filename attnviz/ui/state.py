@@ -10,17 +10,17 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from attnviz.ui import address
-from attnviz.ui.address import View
+from attnviz.ui.address import UrlState
 
 APP = Path(__file__).parents[2] / "app.py"
 ICON, LOGO, STYLE = (Path(__file__).with_name(name) for name in ("icon.svg", "logo.svg", "screen.css"))
 
 
-class PageEnds(Exception):
+class StopPage(Exception):
     """Raised where a page has said why it can show no more. After `st.stop()` nothing could write the address."""
 
 
-class PageWaits(PageEnds):
+class NeedsConfirmation(StopPage):
     """Raised where the page goes on when the reader agrees to work that takes long."""
 
 
@@ -29,7 +29,7 @@ def start() -> None:
     the browser's history; choices that this address does not name stay as they are.
     """
     if "view" not in st.session_state or _came_by_history():
-        before = st.session_state.get("view", View())
+        before = st.session_state.get("view", UrlState())
         st.session_state.view, st.session_state.notices = address.read(st.query_params.to_dict(), before)
     st.session_state.inside_app = True
     st.session_state.on_screen = set()
@@ -42,12 +42,12 @@ def _came_by_history() -> bool:
     return context is not None and context.is_history_navigation
 
 
-def current() -> View:
+def current() -> UrlState:
     """What is chosen now, inside callbacks too."""
     return st.session_state.view
 
 
-def view() -> View:
+def url_state() -> UrlState:
     """What is chosen now, for a page, which asks for it before it draws anything.
 
     Because there is a folder `pages`, Streamlit runs a page alone, without app.py, when it is the first thing that a

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz.core.typed import read_matrix
-from attnviz.ui.address import View
+from attnviz.lessons.typed import read_matrix
+from attnviz.ui.address import UrlState
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, current, on_screen
 
@@ -75,7 +75,7 @@ def typed_matrix(field: str, rows: Sequence[str], columns: Sequence[str], *, lab
     values, complaints = read_matrix(cells, rows, columns)
     if values is None:
         st.warning(plain(f"{' '.join(complaints)} Until then, the numbers from before are used."))
-        default = to_cells(getattr(View(), field))
+        default = to_cells(getattr(UrlState(), field))
         return st.session_state.get(f"last_{field}", np.array(default, dtype=float))
     st.session_state[f"last_{field}"] = values
     return values

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from attnviz import components, figures
-from attnviz.reading import Reading, strongest
+from attnviz.maps.attention_map import AttentionMap, strongest_cells
 from attnviz.ui.state import chosen_by, current, on_screen
 from attnviz.ui.theme import theme
 
@@ -15,7 +15,7 @@ Choose = Callable[[int, int], None]  # row and column of the reading
 
 
 def show(
-    found: Reading,
+    found: AttentionMap,
     cell: tuple[int, int] | None,
     title: str,
     choose_cell: Choose,
@@ -39,7 +39,7 @@ def show(
 
 
 def heatmap(
-    found: Reading,
+    found: AttentionMap,
     cell: tuple[int, int] | None,
     title: str,
     key: str,
@@ -59,13 +59,13 @@ def heatmap(
         theme=None,
         config={"displayModeBar": False},
         alt=f"{title}: {len(found.rows)} rows over {len(found.columns)} columns, the largest: "
-        + "; ".join(f"{a} to {b} {weight:.2f}" for a, b, weight, *_ in strongest(found, 5)),
+        + "; ".join(f"{a} to {b} {weight:.2f}" for a, b, weight, *_ in strongest_cells(found, 5)),
         **interactive,
     )  # fmt: skip
 
 
 def _heatmap(
-    found: Reading,
+    found: AttentionMap,
     cell: tuple[int, int] | None,
     title: str,
     choose_cell: Choose,
@@ -86,7 +86,7 @@ def _heatmap(
     heatmap(found, cell or (0, 0), title, "heatmap", clicked, targets=targets)
 
 
-def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
+def _lines(found: AttentionMap, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:
     at_least, at_most = st.columns(2)
     with at_least:
         chosen_by(st.slider, "threshold", "Lines from a weight of", current().threshold,
@@ -104,7 +104,11 @@ def _lines(found: Reading, cell: tuple[int, int] | None, title: str, choose_cell
 
 
 def _strip(
-    found: Reading, cell: tuple[int, int] | None, title: str, choose_cell: Choose, glue: tuple[list[bool], list[bool]]
+    found: AttentionMap,
+    cell: tuple[int, int] | None,
+    title: str,
+    choose_cell: Choose,
+    glue: tuple[list[bool], list[bool]],
 ) -> None:
     chosen_by(st.segmented_control, "side", "Painted on the text", current().side, options=("query", "key"),
               format_func={"query": "where a token looks", "key": "who looks at it"}.get, required=True)  # fmt: skip
@@ -119,13 +123,13 @@ def _strip(
 
 
 def _table(
-    found: Reading,
+    found: AttentionMap,
     cell: tuple[int, int] | None,
     title: str,
     choose_cell: Choose,
     targets: Collection[tuple[int, int]],
 ) -> None:
-    cells = strongest(found)
+    cells = strongest_cells(found)
     st.markdown(f"**{title}**: its {len(cells)} strongest pairs")
 
     def picked() -> None:

@@ -7,34 +7,34 @@ from functools import partial
 import streamlit as st
 
 from attnviz import charts, figures
-from attnviz.aids import TOGETHER, Aids
-from attnviz.comparing import beside
-from attnviz.reading import sides_in_words
+from attnviz.maps.attention_map import sides_in_words
+from attnviz.maps.difference import align_window
+from attnviz.maps.options import TOGETHER, MapOptions
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, pictures, readings
-from attnviz.ui.address import View
-from attnviz.ui.downloads import name_of, take_away
+from attnviz.ui import cache, exports, map_options
+from attnviz.ui.address import UrlState
+from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 from attnviz.ui.theme import theme
 
-LENGTHS = (32, 64, 128, 256, 512, readings.MOST_SHOWN)
+LENGTHS = (32, 64, 128, 256, 512, map_options.MOST_SHOWN)
 
 
-def pick(trace: Trace, kind: str, layer: int, head: int, most: int = readings.MOST_SHOWN) -> None:
+def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options.MOST_SHOWN) -> None:
     """The overview and the window's place and length, at most `most` tokens; nothing for a text that fits on the
     screen."""
     sides = trace.sides(kind)
-    aids = readings.aids_of(trace, kind, current(), most)
-    if not aids.window:
-        if max(map(len, sides)) > View().window:
+    options = map_options.options_of(trace, kind, current(), most)
+    if not options.window:
+        if max(map(len, sides)) > UrlState().window:
             _length(min(current().window, most), most)
         return
     on_screen("queries_at", "keys_at")
-    queries, keys = aids.windows(trace, kind)
+    queries, keys = options.windows(trace, kind)
     wide, gets = cache.overview_of(trace, kind, layer, head)
     st.plotly_chart(
         figures.overview(wide, gets, sides, (queries, keys), theme=theme()),
-        key="overview", on_select=partial(_move_to_click, aids.window), selection_mode="points", theme=None,
+        key="overview", on_select=partial(_move_to_click, options.window), selection_mode="points", theme=None,
         config={"displayModeBar": False},
         alt=f"The whole text, {len(gets):,} tokens: entropy of rows from {wide.min():.2f} to {wide.max():.2f} bits; "
         f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
@@ -44,11 +44,11 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = readings.MO
         settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
                     "keys": (keys.start, keys.stop)}  # fmt: skip
         at = Head(kind, layer, head)
-        take_away(
+        export_menu(
             "overview", name_of(trace.model, at, "along the text"),
-            partial(pictures.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
+            partial(exports.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
         )  # fmt: skip
-    together = aids.keys_at == TOGETHER
+    together = options.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")
     with place:
         if len(queries) < len(sides[0]):
@@ -56,12 +56,12 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = readings.MO
         if len(keys) < len(sides[1]) and (not together or len(queries) == len(sides[0])):
             _slider("keys_at", "Columns from token", keys, len(sides[1]))
     with length:
-        _length(aids.window, most)
+        _length(options.window, most)
         st.session_state.pick_apart = not together
         st.toggle("Rows, columns apart", key="pick_apart", on_change=_part_or_join)
 
 
-def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[Aids]:
+def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[MapOptions]:
     """One window for two sides, by word, and the aids that it makes of each.
 
     It counts the tokens of the side with more of them, the first of two as long. The other follows as
@@ -73,7 +73,7 @@ def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[Aids]:
     trace, head = sides[lead]
     pick(trace, head.kind, head.layer, head.head, most)
     v = current()
-    window = Aids(True, window=min(v.window or most, most), queries_at=v.queries_at, keys_at=v.keys_at)
+    window = MapOptions(True, window=min(v.window or most, most), queries_at=v.queries_at, keys_at=v.keys_at)
     shown = [window if n > window.window else window.of_whole_text() for n in longest]
     if not shown[lead].window:
         return shown
@@ -85,7 +85,7 @@ def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[Aids]:
     else:
         words = zip(*(sides_in_words(trace, head.kind) for trace, head in (sides[lead], sides[1 - lead])))
         places = window.windows(trace, head.kind)
-        queries_at, keys_at = (beside(place.start, *both) for place, both in zip(places, words))
+        queries_at, keys_at = (align_window(place.start, *both) for place, both in zip(places, words))
         shown[1 - lead] = replace(window, queries_at=queries_at, keys_at=keys_at)
         st.caption(
             f"Overview and window count the tokens of {a}. {b} is placed by the nearest words that both have, or at "
@@ -96,13 +96,16 @@ def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[Aids]:
 
 def offer(trace: Trace, kind: str, query: int, key: int) -> None:
     """Where a cell lies outside of the window, say so, with a button that brings the window there."""
-    aids = readings.aids_of(trace, kind, current())
-    queries, keys = aids.windows(trace, kind)
+    options = map_options.options_of(trace, kind, current())
+    queries, keys = options.windows(trace, kind)
     if query in queries and key in keys:
         return
-    near = abs(query - key) < aids.window
+    near = abs(query - key) < options.window
     middle = (query + key) // 2 if near else query
-    places = {"queries_at": _around(middle, aids.window), "keys_at": TOGETHER if near else _around(key, aids.window)}
+    places = {
+        "queries_at": _around(middle, options.window),
+        "keys_at": TOGETHER if near else _around(key, options.window),
+    }
     said, button = st.columns([3, 1], vertical_alignment="center")
     said.caption("This cell lies outside of the window that is shown above.")
     button.button("Show it there", icon=":material/center_focus_strong:", on_click=choose, kwargs=places)

@@ -5,7 +5,7 @@ import pytest
 
 from attnviz import export
 from tests.browser.conftest import CHROMIUM
-from tests.test_export_pictures import VIEWS, numbers, picture
+from tests.export.test_views import VIEWS, numbers, picture
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 # What stands in each chart as the browser has it: hover numbers where the ink is not the number itself.

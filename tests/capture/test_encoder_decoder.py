@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from attnviz import export, figures
+from attnviz import figures
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
@@ -102,11 +102,11 @@ def test_a_wrong_scale_in_one_kind_is_red(two_sided, kind):
 
 def test_exports_name_the_tokens_of_each_side(two_sided, tmp_path):
     traced = trace(two_sided, TEXT, decoder_text="ab")
-    export.write(traced, tmp_path / "t.npz")
+    trace_file.write(traced, tmp_path / "t.npz")
     saved = np.load(tmp_path / "t.npz", allow_pickle=False)
     assert tuple(saved["decoder_tokens"]) == traced.decoder_tokens
     assert saved["L0.cross.weights"].shape[1:] == (len(traced.decoder_tokens), len(traced.tokens))
-    export.write(traced, tmp_path / "t.csv")
+    trace_file.write(traced, tmp_path / "t.csv")
     assert f"cross,0,0,1,{traced.decoder_tokens[1]},1,{traced.tokens[1]}," in (tmp_path / "t.csv").read_text()
 
 

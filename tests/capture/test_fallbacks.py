@@ -10,11 +10,11 @@ import torch
 import transformers
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from attnviz import export
 from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import capture_batch, forward, twin_of
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
+from attnviz.files import trace_file
 from attnviz.models import zoo
 from attnviz.models.loading import load_model
 from attnviz.validation.certificate import certify, certify_batch
@@ -259,7 +259,7 @@ def test_a_folder_goes_the_same_way(tmp_path, bytes_tokenizer):
     assert traced.route == "fallback" and traced.kinds == ("decoder",)
     certificate = certify(model, traced)
     assert certificate.passed and certificate.route == "fallback" and certificate.causal_leak == 0
-    export.write(traced, tmp_path / "t.npz")
+    trace_file.write(traced, tmp_path / "t.npz")
     assert np.load(tmp_path / "t.npz")["L0.decoder.q"].shape == traced.layers[0].q.shape
 
 

@@ -11,8 +11,8 @@ from attnviz.capture.interface import prepare, recording
 from attnviz.capture.tracing import trace
 from attnviz.core.attention import attention
 from attnviz.errors import AttnvizError
+from attnviz.maps.attention_map import words_of
 from attnviz.models.loading import load_model
-from attnviz.reading import words_of
 from attnviz.validation.certificate import certify
 
 TEXTS = {

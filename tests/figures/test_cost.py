@@ -2,8 +2,8 @@
 
 import pytest
 
-from attnviz.core.cost import LARGEST, Size
 from attnviz.figures.cost import counted, lasting, memory_wall, operations_over_length, sized
+from attnviz.lessons.cost import LARGEST, Size
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from attnviz import figures
 from attnviz.figures.heads import SHADES
 from attnviz.figures.theme import THEMES
-from attnviz.reading import thumbnail_cells
+from attnviz.maps.attention_map import thumbnail_cells
 from attnviz.traces import LayerAttention, Trace
 
 

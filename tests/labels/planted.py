@@ -15,7 +15,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer
 
-from attnviz.labels.material import Frame, position_probes, repetition_probes
+from attnviz.labels.probe_sets import SpecialTokens, position_probes, repetition_probes
 from attnviz.labels.targets import Probe
 from attnviz.probes import Repeat
 
@@ -167,10 +167,12 @@ BERT_HEADS: list[list[tuple[Matrices, set[str]]]] = [
 ]
 
 
-def random_probes(drawn: list[Repeat], frame: Frame) -> list[Probe]:
+def random_probes(drawn: list[Repeat], special_tokens: SpecialTokens) -> list[Probe]:
     """Places and repetition on random tokens, all that a model without a tokenizer can be asked."""
     chunks = [(found.ids[1 : found.period + 1], found.control[found.period + 1 :]) for found in drawn]
-    return position_probes([[*one, *other] for one, other in chunks], frame) + repetition_probes(chunks, frame)
+    return position_probes([[*one, *other] for one, other in chunks], special_tokens) + repetition_probes(
+        chunks, special_tokens
+    )
 
 
 def planted_tokenizer(causal: bool) -> transformers.PreTrainedTokenizerFast:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from attnviz.labels.baselines import best_rules, rule_hits
 from attnviz.labels.corpora import parse
-from attnviz.labels.labels import measured, verdicts
-from attnviz.labels.material import COREFERENCE, NOMINAL, coreference_probes, frame_of, gold_probes
+from attnviz.labels.decide import measured, verdicts
+from attnviz.labels.probe_sets import COREFERENCE, NOMINAL, coreference_probes, gold_probes, special_tokens_of
 from attnviz.labels.scores import tallies
+from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import load_model
 from attnviz.probes import mention_sentences, pronoun_sentences
 
@@ -38,9 +38,10 @@ def test_only_the_head_that_knows_who_is_meant_gets_the_label(causal):
     """Nearest name and same word are what a sceptic would say: they must stay without the label."""
     module = (planted_gpt2 if causal else planted_bert)([[(head, set()) for head in HEADS.values()]])
     tokenizer = planted_tokenizer(causal)
-    frame = frame_of(tokenizer, causal, 64)
+    special_tokens = special_tokens_of(tokenizer, causal, 64)
     probes = [
-        coreference_probes(tokenizer, frame, parse(stories(150, seed)[0].encode(), "s").texts) for seed in (1, 2, 3)
+        coreference_probes(tokenizer, special_tokens, parse(stories(150, seed)[0].encode(), "s").texts)
+        for seed in (1, 2, 3)
     ]
     rules = best_rules(probes[0])
     families = []
@@ -58,25 +59,25 @@ def test_only_the_head_that_knows_who_is_meant_gets_the_label(causal):
 def test_pronouns_and_nouns_are_asked_apart(name):
     """Rows of both in one score would hide a head that does one of them."""
     model = load_model(name)
-    frame = frame_of(model.tokenizer, name == "tiny-gpt", model.limit)
+    special_tokens = special_tokens_of(model.tokenizer, name == "tiny-gpt", model.limit)
     for make, label in ((pronoun_sentences, COREFERENCE), (mention_sentences, NOMINAL)):
         sentences = make(30, split="train", seed=1)
-        probes = coreference_probes(model.tokenizer, frame, sentences)
+        probes = coreference_probes(model.tokenizer, special_tokens, sentences)
         assert len(probes) > 20
         for probe in probes:
             sentence = sentences[probe.unit]
-            assert probe.picks.labels == (label,)
-            assert np.flatnonzero(probe.picks.correct[0]).tolist() == [sentence.antecedent]
-            assert probe.picks.positions[0] == (sentence.pronoun if label == COREFERENCE else sentence.again)
+            assert probe.word_choice.labels == (label,)
+            assert np.flatnonzero(probe.word_choice.correct[0]).tolist() == [sentence.antecedent]
+            assert probe.word_choice.positions[0] == (sentence.pronoun if label == COREFERENCE else sentence.again)
 
 
 def test_a_file_takes_the_place_of_what_it_answers_and_of_no_more():
     """A file of nouns leaves the pronouns to the generated sentences: else no label of theirs could be confirmed."""
     model = load_model("tiny-bert")
-    frame = frame_of(model.tokenizer, False, model.limit)
+    special_tokens = special_tokens_of(model.tokenizer, False, model.limit)
     texts = parse(stories(40, 1)[0].encode(), "s").texts
     asked: dict[str, set[int]] = {}
-    for probe in gold_probes(model.tokenizer, frame, "test", 1, texts):
+    for probe in gold_probes(model.tokenizer, special_tokens, "test", 1, texts):
         for label in probe.labels:
             asked.setdefault(label, set()).add(probe.unit)
     assert asked[NOMINAL] <= set(range(40)) and len(asked[COREFERENCE]) > 100

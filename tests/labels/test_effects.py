@@ -24,8 +24,8 @@ from attnviz.labels.effects import (
     trials_of,
     with_effects,
 )
-from attnviz.labels.material import Frame
-from attnviz.labels.study import Study
+from attnviz.labels.probe_sets import SpecialTokens
+from attnviz.labels.results import LabelResults
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.probes import agreement_pairs, pronoun_sentences, repeats
 from attnviz.traces import Head
@@ -56,11 +56,11 @@ def studied(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads
         [{"label": label, "confidence": sure, "effect": None} for label, sure in found.get(head, [])] for head in heads
     ]
     shares = np.zeros(len(heads))
-    return Study("planted", "", {}, heads, shares, shares, {}, rows, [])
+    return LabelResults("planted", "", {}, heads, shares, shares, {}, rows, [])
 
 
-def effects_in(study: Study) -> dict[tuple[Head, str], dict]:
-    return {(head, row["label"]): row["effect"] for head, rows in zip(study.heads, study.found) for row in rows}
+def effects_in(results: LabelResults) -> dict[tuple[Head, str], dict]:
+    return {(head, row["label"]): row["effect"] for head, rows in zip(results.heads, results.found) for row in rows}
 
 
 def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
@@ -72,8 +72,8 @@ def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
         }
     )
     progress: list[tuple[int, int]] = []
-    study = with_effects(planted, given, lambda done, total: progress.append((done, total)))
-    found, said = effects_in(study), study.effects
+    results = with_effects(planted, given, lambda done, total: progress.append((done, total)))
+    found, said = effects_in(results), results.effects
     for head, label in ((PREVIOUS, "previous_token"), (INDUCTION, "induction")):
         effect = found[head, label]
         assert effect.keys() == KEYS and effect["base"] < 0.2 and effect["n"] == 65
@@ -88,7 +88,7 @@ def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
     assert found[PREVIOUS, "local"] is None
     assert said["unmeasured"] == {"local": NO_CLAIM} and said["reason"] is None
     assert not any(effects_in(given).values()) and given.effects is None  # what was given stays
-    assert json.loads(json.dumps(study.json())) == study.json() and study.json()["effects"] == said
+    assert json.loads(json.dumps(results.json())) == results.json() and results.json()["effects"] == said
     done, totals = zip(*progress)
     assert list(done) == sorted(done) and set(totals) == {done[-1]}
 
@@ -96,7 +96,7 @@ def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
 def test_zeros_by_hand(planted):
     """Without the induction head the planted model says all tokens alike: the loss is ln V."""
     drawn = repeats(range(2, VOCABULARY), 0, 4, split="test", seed=1, periods=(12,))
-    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], Frame((0,), (), True), None)
+    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
     module = planted.language_model
     zeros = {head: np.zeros(1) for head in (PREVIOUS, INDUCTION, DECOY)}
     removals = [Removal(frozenset({head}), "mean") for head in zeros]
@@ -112,7 +112,7 @@ def test_zeros_by_hand(planted):
 def test_a_resample_comes_from_another_text_of_the_same_length(planted):
     """From a text to itself nothing would change; here every text gets its neighbour's head."""
     drawn = repeats(range(2, VOCABULARY), 0, 2, split="test", seed=1, periods=(12,))
-    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], Frame((0,), (), True), None)
+    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
     removal = Removal(frozenset({INDUCTION}), "resample")
     metric = measure(planted.language_model, asked, [removal], {})
     with intervened(planted.module, {INDUCTION: lambda output: output.flip(0)}) as run:
@@ -139,25 +139,27 @@ def test_controls_are_other_heads_of_the_same_layers():
 
 
 def test_a_model_that_predicts_nothing_gets_a_reason(planted):
-    study = with_effects(replace(planted, language_model=None), studied({INDUCTION: [("induction", "high")]}))
-    assert "no language-model head" in study.effects["reason"]
-    assert effects_in(study) == {(INDUCTION, "induction"): None} and study.effects["together"] == {}
+    results = with_effects(replace(planted, language_model=None), studied({INDUCTION: [("induction", "high")]}))
+    assert "no language-model head" in results.effects["reason"]
+    assert effects_in(results) == {(INDUCTION, "induction"): None} and results.effects["together"] == {}
 
 
 def test_an_ability_that_is_not_there_cannot_be_taken_away(planted):
     """An output layer of zeros guesses; its words are no pronouns either."""
     dull = planted_language_model(gain=0.0).float()
     model = replace(planted, module=dull.transformer, language_model=dull)
-    study = with_effects(model, studied({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
-    assert not any(effects_in(study).values()) and study.effects["reason"] is None
-    assert "does not do this itself" in study.effects["unmeasured"]["induction"]
-    assert "do not fit" in study.effects["unmeasured"]["coreference"]
+    results = with_effects(model, studied({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
+    assert not any(effects_in(results).values()) and results.effects["reason"] is None
+    assert "does not do this itself" in results.effects["unmeasured"]["induction"]
+    assert "do not fit" in results.effects["unmeasured"]["coreference"]
 
 
 def test_batches_are_of_one_length_and_never_of_one():
-    frame = Frame((0,), (), True)
+    special_tokens = SpecialTokens((0,), (), True)
     drawn = repeats(range(2, 200), 0, 61, split="test", seed=1, periods=(12, 48, 60))
-    asked = repeat_questions([(one.ids[1 : one.period + 1], ()) for one in drawn] + [(range(2, 9), ())], frame, None)
+    asked = repeat_questions(
+        [(one.ids[1 : one.period + 1], ()) for one in drawn] + [(range(2, 9), ())], special_tokens, None
+    )
     kept = in_company(asked)
     assert len(kept) == 61
     parts = list(batches(kept))
@@ -170,9 +172,9 @@ def test_batches_are_of_one_length_and_never_of_one():
 
 def test_a_decoder_is_asked_after_all_that_stands_before():
     tokenizer = load_model("tiny-gpt").tokenizer
-    frame = Frame((tokenizer.bos_token_id,), (), True, 128)
+    special_tokens = SpecialTokens((tokenizer.bos_token_id,), (), True, 128)
     pairs = [(one.text, one.with_wrong_pronoun()) for one in pronoun_sentences(20, split="test", seed=1)]
-    asked = pair_questions(tokenizer, pairs, frame, None)
+    asked = pair_questions(tokenizer, pairs, special_tokens, None)
     assert len(asked) > 15
     for question in asked:
         assert question.places == (len(question.ids) - 1,)
@@ -183,15 +185,19 @@ def test_a_decoder_is_asked_after_all_that_stands_before():
 def test_an_encoder_is_asked_behind_masks():
     tokenizer = load_model("tiny-bert").tokenizer
     mask = tokenizer.mask_token_id
-    frame = Frame((tokenizer.cls_token_id,), (tokenizer.sep_token_id,), False, 128)
+    special_tokens = SpecialTokens((tokenizer.cls_token_id,), (tokenizer.sep_token_id,), False, 128)
     pairs = [(one.text, one.wrong) for one in agreement_pairs(20, split="test", seed=1)]
-    for question in pair_questions(tokenizer, pairs, frame, mask):
+    for question in pair_questions(tokenizer, pairs, special_tokens, mask):
         (place,) = question.places
-        assert question.ids[place] == mask and question.ids.count(mask) == 1 and question.ids[-1] == frame.after[0]
+        assert (
+            question.ids[place] == mask
+            and question.ids.count(mask) == 1
+            and question.ids[-1] == special_tokens.after[0]
+        )
         forms = {tokenizer.decode([number]).strip() for number in (*question.right, *question.wrong)}
         assert forms in ({"is", "are"}, {"was", "were"})
     chunk = tuple(range(10, 34))
-    (question,) = repeat_questions([(chunk, ())], frame, mask)
+    (question,) = repeat_questions([(chunk, ())], special_tokens, mask)
     assert question.ids[1:25] == chunk and question.ids.count(mask) == len(question.places) == 4
     assert all(place > 24 and chunk[place - 25] == right for place, right in zip(question.places, question.right))
 
@@ -217,9 +223,9 @@ def test_means_come_from_other_texts(planted):
     """A mean of the very texts that are asked about would leak what they share."""
     from attnviz.labels import effects as module
 
-    frame = Frame((0,), (), True, POSITIONS)
+    special_tokens = SpecialTokens((0,), (), True, POSITIONS)
     asked, reference = (
-        module._questions(module.REPEATS, planted.tokenizer, frame, split) for split in ("test", "train")
+        module._questions(module.REPEATS, planted.tokenizer, special_tokens, split) for split in ("test", "train")
     )
     assert not {one.ids for one in asked} & {one.ids for one in reference}
     means = head_means(planted.language_model, (as_inputs(part, "cpu") for part in batches(reference)))

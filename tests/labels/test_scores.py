@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from attnviz.capture.weights import LayerWeights
-from attnviz.labels.material import Frame, control_of
-from attnviz.labels.scores import Tally, tallies, weight_of
+from attnviz.labels.probe_sets import SpecialTokens, control_of
+from attnviz.labels.scores import Counts, tallies, weight_of
 from attnviz.labels.targets import (
     Probe,
     after_duplicates,
@@ -17,7 +17,7 @@ from attnviz.labels.targets import (
     marked,
     nearby,
     resting,
-    word_picks,
+    word_choices,
 )
 from attnviz.probes import repeats
 
@@ -36,16 +36,16 @@ from .planted import (
 
 PERIOD = 16
 N = 2 * PERIOD + 1
-CAUSAL, BOTH = Frame((0,), (), True), Frame((0,), (1,), False)
+CAUSAL, BOTH = SpecialTokens((0,), (), True), SpecialTokens((0,), (1,), False)
 
 
-def mean(tally: Tally) -> np.ndarray:
+def mean(tally: Counts) -> np.ndarray:
     return tally.hits.sum(0) / tally.rows.sum()
 
 
-def probes_in(frame: Frame) -> list[Probe]:
+def probes_in(special_tokens: SpecialTokens) -> list[Probe]:
     drawn = repeats(range(2, VOCABULARY), 0, 6, split="test", seed=3, periods=(PERIOD,))
-    return random_probes(drawn, frame)
+    return random_probes(drawn, special_tokens)
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +132,10 @@ def mean_of_window(full: float, inside: int) -> float:
 @pytest.mark.parametrize("make, heads", [(planted_gpt2, GPT2_HEADS), (planted_bert, BERT_HEADS)])
 def test_shuffled_heads_change_nothing_but_the_index(make, heads):
     """The previous-token head of GPT-2's type stays first in its place: induction reads what it writes."""
-    frame = CAUSAL if make is planted_gpt2 else BOTH
+    special_tokens = CAUSAL if make is planted_gpt2 else BOTH
     order = [0, 3, 1, 4, 2]
-    plain = tallies(make(heads), probes_in(frame)[:6])[1]
-    shuffled = tallies(make([[layer[head] for head in order] for layer in heads]), probes_in(frame)[:6])[1]
+    plain = tallies(make(heads), probes_in(special_tokens)[:6])[1]
+    shuffled = tallies(make([[layer[head] for head in order] for layer in heads]), probes_in(special_tokens)[:6])[1]
     for name, tally in plain.items():
         moved = tally.hits.reshape(len(tally.hits), len(heads), 5)[:, :, order].reshape(tally.hits.shape)
         np.testing.assert_allclose(shuffled[name].hits, moved, atol=1e-9)
@@ -191,7 +191,7 @@ def test_choices_by_hand(monkeypatch):
         # b reads the mean of its rows, where c has nothing; a gives b nothing.
         (False, {"x": 1, "y": 1, "z": 0}, {"x": 1 + 0.2 / 0.5, "y": 0.3 / 0.5, "z": 0}),
     ):
-        probe = Probe(0, (0, 1, 2, 3, 4), {}, word_picks(words, questions, 5, causal))
+        probe = Probe(0, (0, 1, 2, 3, 4), {}, word_choices(words, questions, 5, causal))
         visible = np.tri(5, dtype=bool) if causal else np.ones((5, 5), dtype=bool)
         layer = LayerWeights("decoder" if causal else "encoder", 0, weights[None], weights[None], visible[None])
         monkeypatch.setattr("attnviz.labels.scores.reduce_weights", lambda module, rows, do, layer=layer: [do(layer)])

@@ -5,12 +5,12 @@ from math import exp
 import numpy as np
 import pytest
 
-from attnviz.labels.baselines import best_rules, rule_hits
 from attnviz.labels.corpora import parse
-from attnviz.labels.labels import measured, verdicts
-from attnviz.labels.material import frame_of, tree_probes
+from attnviz.labels.decide import measured, verdicts
+from attnviz.labels.probe_sets import special_tokens_of, tree_probes
+from attnviz.labels.results import LabelResults, evaluate_heads
 from attnviz.labels.scores import tallies, weight_of
-from attnviz.labels.study import Study, study
+from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import LoadedModel
 from benchmarks.syntax_and_coreference import evaluate, summary, table, totals
 
@@ -48,8 +48,8 @@ def trees(seed: int):
 
 def probes_of(planted, seed: int):
     model = planted[0]
-    frame = frame_of(model.tokenizer, model.name == "decoder", 64)
-    return tree_probes(model.tokenizer, frame, trees(seed).texts)
+    special_tokens = special_tokens_of(model.tokenizer, model.name == "decoder", 64)
+    return tree_probes(model.tokenizer, special_tokens, trees(seed).texts)
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,8 @@ def test_its_weight_is_what_its_scores_give():
     tokenizer = planted_tokenizer(False)
     words = [(2, 3, "det"), (6, 3, "amod"), (16, 4, "nsubj"), (34, 0, "root"), (17, 4, "obj")]
     lines = [f"{i}\tw{token}\t_\t_\t_\t_\t{head}\t{name}\t_\t_" for i, (token, head, name) in enumerate(words, 1)]
-    frame = frame_of(tokenizer, False, 64)
-    probes = tree_probes(tokenizer, frame, parse("\n".join(lines).encode(), "t.conllu").texts)
+    special_tokens = special_tokens_of(tokenizer, False, 64)
+    probes = tree_probes(tokenizer, special_tokens, parse("\n".join(lines).encode(), "t.conllu").texts)
     _, found = tallies(planted_bert(SYNTAX_BERT), probes)
     noun = [exp(G - SLOPE * away) for away in (2, 4)]
     rest = [exp(-SLOPE * away) for away in (1, 3)]
@@ -96,7 +96,7 @@ def test_its_weight_is_what_its_scores_give():
 def test_a_corpus_takes_the_place_of_generated_sentences(planted):
     """The score on the second family is that on the file's second half; the other half has chosen the rule."""
     model, heads = planted
-    done = study(model, trees(5))
+    done = evaluate_heads(model, trees(5))
     label, number = next((label, i) for i, (_, labels) in enumerate(heads) for label in labels)
     _, nearest = treebank(SIZE, 5)
     assert done.scores[label].again[number] == pytest.approx(accuracy(planted, nearest[::2]), abs=1e-12)
@@ -114,8 +114,9 @@ def test_the_evaluation_says_which_labels_hold(planted, families):
     model, heads = planted
     found_heads, (first, second) = families
     nothing = np.zeros(len(found_heads))
-    done = Study(
-        model="planted", revision="", probes={}, heads=tuple(found_heads), rest=nothing, entropy=nothing, scores={},
+    done = LabelResults(
+        model="planted", revision="", probes={}, heads=tuple(found_heads), sink_token_share=nothing, entropy=nothing,
+        scores={},
         found=verdicts(first, second, len(found_heads)), examples=[],
     )  # fmt: skip
     evaluation = evaluate(model, done, trees(4))

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from attnviz import effort
+from attnviz import estimate
 from attnviz.traces import Trace
-from tests.pages.test_findings import kept, opened, told
 from tests.pages.test_pages import badges, open_app, said
-from tests.test_effort import text_of
+from tests.pages.test_saved_views import kept, opened, told
+from tests.test_estimate import text_of
 
 TEXT = "The old fox saw a red hen. The old fox saw a red hen"
 
@@ -67,7 +67,7 @@ def both(tiny_folder, tiny_model, monkeypatch):
     text = text_of(tiny_model("llama"), 300)
 
     def opened(slow=1e9, **query):
-        monkeypatch.setattr(effort, "SLOW", slow)
+        monkeypatch.setattr(estimate, "SLOW", slow)
         query = {"model": str(tiny_folder("llama")), "text": "Dogs! " + text, "text_b": text} | LONG | query
         return open_app("compare.py", **query)
 
@@ -88,7 +88,7 @@ def test_two_heavy_texts_are_asked_about_together_and_read_when_the_reader_agree
     assert rows and max(rows) < 50, "more than the words of the window were computed"
     app.selectbox(key="pick_head_b").set_value(3).run()
     assert len(app.get("plotly_chart")) == 4, "it was asked again"
-    monkeypatch.setattr(effort, "free_bytes", lambda: 1000)
+    monkeypatch.setattr(estimate, "free_bytes", lambda: 1000)
     app.text_input(key="pick_text_b").set_value("cats " * 200).run()
     assert "not enough memory" in said(app)
 
@@ -128,7 +128,7 @@ INDUCTION = {"model": "tiny-gpt", "text": TEXT, "layer": "1", "head": "1", "laye
 
 
 def test_a_head_before_and_after_another_was_removed():
-    app = open_app("compare.py", **INDUCTION, removed="L0.H1")
+    app = open_app("compare.py", **INDUCTION, ablated="L0.H1")
     assert not app.exception and not app.error and float(metrics(app)["Largest difference"]) > 0.1
     assert "L1.H1 after L0.H1 was zeroed." in captions(app) and badges(app).count("recomputed") == 2
     assert "both passes" in captions(app) and "self-repair" in " ".join(box.value for box in app.markdown)
@@ -138,27 +138,27 @@ def test_a_head_before_and_after_another_was_removed():
     again = opened(finding, page="compare.py")
     assert "still hold" in told(again) and dict(again.query_params) == dict(app.query_params)
     zeroed = metrics(app)
-    app.segmented_control(key="pick_stand_in").set_value("mean").run()
-    assert app.query_params["stand_in"] == "mean" and "set to its mean" in captions(app)
+    app.segmented_control(key="pick_ablation").set_value("mean").run()
+    assert app.query_params["ablation"] == "mean" and "set to its mean" in captions(app)
     assert metrics(app) != zeroed and not app.exception
-    app.multiselect(key="pick_removed").set_value([]).run()
-    assert app.query_params["removed"] == "" and metrics(app)["Largest difference"] == "0.000"
+    app.multiselect(key="pick_ablated").set_value([]).run()
+    assert app.query_params["ablated"] == "" and metrics(app)["Largest difference"] == "0.000"
 
 
 def test_what_lies_below_a_removed_head_is_said_to_stay():
-    app = open_app("compare.py", **INDUCTION, removed="L1.H0-L2.H3")
+    app = open_app("compare.py", **INDUCTION, ablated="L1.H0-L2.H3")
     assert "L1.H1 cannot differ" in said(app) and metrics(app)["Largest difference"] == "0.000"
 
 
 def test_a_head_to_remove_that_is_not_there_is_said_and_leaves_the_address():
-    app = open_app("compare.py", **INDUCTION, removed="L0.H1-L9.H9")
+    app = open_app("compare.py", **INDUCTION, ablated="L0.H1-L9.H9")
     assert not app.exception and "no decoder head L9.H9" in said(app)
-    assert app.query_params["removed"] == "L0.H1" and "after L0.H1 was zeroed" in captions(app)
+    assert app.query_params["ablated"] == "L0.H1" and "after L0.H1 was zeroed" in captions(app)
 
 
 def test_an_encoder_decoder_reads_the_same_before_and_after():
     """What it would write without the head would be another text to look at."""
     app = open_app("compare.py", model="tiny-translator", text="21 Nov 2026", kind="cross", layer="1", layer_b="1",
-                   head_b="0", removed="L0.H1")  # fmt: skip
+                   head_b="0", ablated="L0.H1")  # fmt: skip
     assert not app.exception and not app.error and badges(app).count("recomputed") == 2
     assert "Only one side shows" not in captions(app)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from attnviz import timing
-from attnviz.core import learning
+from attnviz.lessons import learning, timing
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,7 +123,7 @@ def test_gradients_are_checked_against_autograd_at_the_step_on_screen():
 
 def test_without_torch_the_check_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "attnviz.validation.gradients", raising=False)
+    monkeypatch.delitem(sys.modules, "attnviz.lessons.gradients", raising=False)
     app = press(open_page("learning"), "Check against torch autograd")
     assert not app.exception and not app.table
     assert "torch is not installed" in text_of(app)

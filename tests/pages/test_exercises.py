@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from attnviz.core.exercises import EXERCISES
+from attnviz.lessons.exercises import EXERCISES
 
 ROOT = Path(__file__).parents[2]
 UNCERTAIN = "cannot be used"

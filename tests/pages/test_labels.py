@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from attnviz.labels import kept as keeping
-from attnviz.labels.kept import kept
+from attnviz.labels import cache as keeping
+from attnviz.labels.cache import load_cached
 from attnviz.models.loading import load_model
-from attnviz.ui import long_runs
+from attnviz.ui import confirm_run
 from tests.pages.test_pages import MINILM, open_app, said
 
 
@@ -28,9 +28,9 @@ def nothing_kept(monkeypatch):
     from attnviz.ui import cache
 
     monkeypatch.setattr(keeping, "kept", lambda model: None)
-    cache._kept_study.clear()
+    cache._cached_results.clear()
     yield monkeypatch
-    cache._kept_study.clear()
+    cache._cached_results.clear()
 
 
 def test_a_model_without_a_study_gets_an_offer_with_its_cost_and_nothing_runs(nothing_kept):
@@ -50,7 +50,7 @@ def test_labelling_shows_how_far_it_is_and_can_be_stopped(nothing_kept):
             stages.append(done)
         nothing_kept.setattr(keeping, "kept", lambda model: found)
 
-    found = kept(load_model("tiny-gpt"))
+    found = load_cached(load_model("tiny-gpt"))
     nothing_kept.setattr(keeping, "study_once", study_once)
     app = open_labels()
     app.button[0].click().run()
@@ -70,19 +70,19 @@ def test_the_mosaic_the_scores_and_the_table_of_a_labelled_model():
 
 
 def test_effects_are_measured_when_asked_for_and_told_with_what_they_are_held_against(nothing_kept):
-    study = kept(load_model("tiny-gpt"))
+    results = load_cached(load_model("tiny-gpt"))
     unmeasured = replace(
-        study, effects=None, found=[[row | {"effect": None} for row in found] for found in study.found]
+        results, effects=None, found=[[row | {"effect": None} for row in found] for found in results.found]
     )
     effect = {"task": "repeats", "metric": "loss on repeats", "base": 0.5, "mean": 1.25, "resample": 1.5,
               "random_low": 0.45, "random_high": 0.55, "n": 65}  # fmt: skip
-    found = [[row | {"effect": effect} for row in rows] for rows in study.found]
+    found = [[row | {"effect": effect} for row in rows] for rows in results.found]
     said_of = {"reason": None, "unmeasured": {"local": "It claims nothing."}, "together": {}}
     nothing_kept.setattr(keeping, "kept", lambda model: unmeasured)
 
     def effects_once(model, given, progress):
         progress(1, 2)
-        nothing_kept.setattr(keeping, "kept", lambda model: replace(study, found=found, effects=said_of))
+        nothing_kept.setattr(keeping, "kept", lambda model: replace(results, found=found, effects=said_of))
 
     nothing_kept.setattr(keeping, "effects_once", effects_once)
     app = open_labels()
@@ -167,7 +167,7 @@ def test_published_heads_stand_beside_ours(tiny_folder, nothing_kept, tmp_path):
     from tests.conftest import save_tiny
 
     save_tiny("gpt2", tmp_path / "gpt2", n_layer=12, n_head=12, n_embd=48)
-    made = kept(load_model("tiny-gpt"))
+    made = load_cached(load_model("tiny-gpt"))
     number = [str(head) for head in made.heads].index("L1.H1")
     heads = [replace(made.heads[0], layer=layer, head=head) for layer in range(12) for head in range(12)]
     every = [number] * len(heads)
@@ -176,13 +176,14 @@ def test_published_heads_stand_beside_ours(tiny_folder, nothing_kept, tmp_path):
         arrays = ("score", "baseline", "low", "high", "enrichment", "threshold", "best", "worst")
         return replace(one, again=None, **{name: getattr(one, name)[every] for name in arrays})
 
-    study = replace(
-        made, heads=tuple(heads), found=[made.found[number]] * len(heads), rest=made.rest[every],
+    results = replace(
+        made, heads=tuple(heads), found=[made.found[number]] * len(heads), 
+        sink_token_share=made.sink_token_share[every],
         entropy=made.entropy[every], copies=made.copies[every],
         scores={label: widened(one) for label, one in made.scores.items()},
         examples=[(1, 2, 3, 4, 5)] * len(made.examples),
     )  # fmt: skip
-    nothing_kept.setattr(keeping, "kept", lambda model: study)
+    nothing_kept.setattr(keeping, "kept", lambda model: results)
     model = str(tmp_path / "gpt2")
     app = open_app("head_card.py", model=model, layer="5", head="5", text="the cat sat")
     assert not app.exception and not app.error
@@ -220,7 +221,7 @@ def test_heads_of_a_model_without_a_study_cannot_be_ordered_by_label():
 
 def test_a_sentence_too_long_for_the_card_is_not_read_and_the_rest_stays(monkeypatch):
     """A long text must not start work that nobody asked for, nor take the card with it."""
-    monkeypatch.setattr(long_runs, "n_tokens", lambda *given: 900)
+    monkeypatch.setattr(confirm_run, "n_tokens", lambda *given: 900)
     app = open_app("head_card.py", model="tiny-gpt", layer="1", head="1")
     assert not app.exception and "has 900 tokens, and all of it is shown here, up to 512" in said(app)
     assert app.title[0].value == "L1.H1" and "Where it shows" in written(app) and "(uniform: " not in written(app)

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from attnviz.ui.address import View
+from attnviz.ui.address import UrlState
 from attnviz.ui.lessons import LESSONS
 from tests.pages.test_pages import ROOT
 
@@ -78,7 +78,7 @@ def test_more_dimensions_keep_what_was_there():
     assert app.query_params["words"] == "cat_1_0_0~sat_0_1_0~mat_1_1_0"
     assert app.query_params["w_q"] == "1_0_0~0_1_0~0_0_1"
     app.segmented_control(key="pick_width").set_value(2).run()
-    assert app.query_params["words"] == View().words
+    assert app.query_params["words"] == UrlState().words
 
 
 def test_one_step_at_a_time():

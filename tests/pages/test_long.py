@@ -2,9 +2,9 @@
 
 import pytest
 
-from attnviz import effort
+from attnviz import estimate
 from tests.pages.test_pages import badges, open_app, said
-from tests.test_effort import text_of
+from tests.test_estimate import text_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def told(app):
 
 def test_a_heavy_text_is_read_when_the_reader_agrees(tiny_folder, long_text, monkeypatch):
     """Nobody is to wait, or to lose memory, for something that they did not ask for."""
-    monkeypatch.setattr(effort, "SLOW", 0.0)
+    monkeypatch.setattr(estimate, "SLOW", 0.0)
     app = open_long(tiny_folder, long_text)
     assert not app.exception and set(told(app)) == {"Reading and drawing", "Memory for that", "Checking it afterwards"}
     assert "300 tokens" in app.subheader[0].value and not app.get("plotly_chart")
@@ -33,20 +33,20 @@ def test_a_heavy_text_is_read_when_the_reader_agrees(tiny_folder, long_text, mon
 
 
 def test_a_text_without_memory_for_it_is_refused_with_advice(tiny_folder, long_text, monkeypatch):
-    monkeypatch.setattr(effort, "SLOW", 0.0)
-    monkeypatch.setattr(effort, "free_bytes", lambda: 1000)
+    monkeypatch.setattr(estimate, "SLOW", 0.0)
+    monkeypatch.setattr(estimate, "free_bytes", lambda: 1000)
     app = open_long(tiny_folder, long_text)
     assert "not enough memory" in said(app) and "Half the text" in said(app) and not app.button
 
 
 def test_a_certificate_without_memory_for_it_is_left_out_with_a_word(tiny_folder, monkeypatch):
-    monkeypatch.setattr(effort, "free_bytes", lambda: 1000)
+    monkeypatch.setattr(estimate, "free_bytes", lambda: 1000)
     app = open_long(tiny_folder, "a sentence that no other test reads")
     assert app.get("plotly_chart") and "Not compared" in said(app)
 
 
 def test_a_window_is_in_the_address_and_moves(tiny_folder, long_text, monkeypatch):
-    monkeypatch.setattr(effort, "SLOW", 1e9)
+    monkeypatch.setattr(estimate, "SLOW", 1e9)
     app = open_long(tiny_folder, long_text, window="64", queries_at="100", keys_at="20")
     captions = " ".join(box.value for box in app.caption)
     assert "queries 100 to 163 of 300 and keys 20 to 83 of 300" in captions and "lies outside it" in captions
@@ -60,7 +60,7 @@ def test_a_window_is_in_the_address_and_moves(tiny_folder, long_text, monkeypatc
 
 
 def test_a_cell_outside_of_the_window_is_said_and_brought_into_it(tiny_folder, long_text, monkeypatch):
-    monkeypatch.setattr(effort, "SLOW", 1e9)
+    monkeypatch.setattr(estimate, "SLOW", 1e9)
     app = open_long(tiny_folder, long_text, query="250", key="10")
     assert "outside of the window" in " ".join(box.value for box in app.caption)
     next(button for button in app.button if button.label == "Show it there").click().run()

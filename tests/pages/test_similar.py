@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from attnviz import effort
+from attnviz import estimate
 from attnviz.capture.tracing import trace
+from attnviz.maps.attention_map import measure_heads
+from attnviz.maps.similarity import head_divergence
 from attnviz.models.loading import load_model
-from attnviz.reading import measure_heads
-from attnviz.relating import apart
 from attnviz.traces import Head
 from attnviz.validation.sentences import SENTENCES
 from tests.pages.test_pages import open_app
@@ -29,7 +29,7 @@ def listed(app):
 def test_the_nearest_and_the_farthest_are_listed_with_their_divergence():
     app = open_similar()
     model = load_model("tiny-gpt")
-    found = apart([trace(model, text) for text in (TEXT, *SENTENCES)], Head("decoder", 1, 2))
+    found = head_divergence([trace(model, text) for text in (TEXT, *SENTENCES)], Head("decoder", 1, 2))
     order = [f"L{i}.H{j}" for i, j in zip(*np.unravel_index(np.argsort(found, axis=None), found.shape))]
     assert listed(app) == [*order[1:7], *order[:-3:-1]]
     assert any(box.value == f"{order[1]} · {np.sort(found.ravel())[1]:.3f}" for box in app.markdown)
@@ -55,8 +55,12 @@ def test_two_heads_are_compared_with_one_click():
 
 
 def test_any_two_measures_span_the_plane_and_are_in_the_address():
-    app = open_similar(across="weight", up="apart", query="3", key="2")
-    assert (app.query_params["across"], app.query_params["up"], app.query_params["query"]) == ("weight", "apart", "3")
+    app = open_similar(across="weight", up="divergence", query="3", key="2")
+    assert (app.query_params["across"], app.query_params["up"], app.query_params["query"]) == (
+        "weight",
+        "divergence",
+        "3",
+    )
     weights = measure_heads(trace(load_model("tiny-gpt"), TEXT), "decoder", "weight", 3, 2)
     (plane,) = [chart for chart in app.get("plotly_chart") if "divergence from L1.H2" in chart.proto.alt]
     assert f"from {weights.min():.3f} to {weights.max():.3f}" in plane.proto.alt
@@ -72,8 +76,8 @@ def test_every_kind_of_layer_has_its_own_relations(kind):
 
 def test_comparing_every_head_on_a_long_text_is_asked_first(monkeypatch):
     """Every row of every head takes long on a long text: the reader hears how long, and starts it."""
-    monkeypatch.setattr(effort, "SAMPLE", 8)
-    monkeypatch.setattr(effort, "comparing_seconds", lambda *given: 90.0)
+    monkeypatch.setattr(estimate, "SAMPLE", 8)
+    monkeypatch.setattr(estimate, "comparing_seconds", lambda *given: 90.0)
     app = open_similar(text="The old fox saw a red hen, and then the hen saw the old fox.")
     assert [one.label for one in app.metric] == ["Comparing every head"] and not app.get("plotly_chart")
     assert app.metric[0].value == "≤ 90.0 s" and app.query_params["layer"] == "1"

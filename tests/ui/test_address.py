@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnviz.ui import address
-from attnviz.ui.address import View
+from attnviz.ui.address import UrlState
 
-ALL = [field.name for field in fields(View)]
+ALL = [field.name for field in fields(UrlState)]
 
 
 def values_of(field):
@@ -19,7 +19,7 @@ def values_of(field):
         return st.sampled_from(sorted(address.CHOICES[field.name]))
     if field.name == "numbers":
         return st.builds("~".join, st.lists(st.text(max_size=9), max_size=4).map(lambda rows: ["hand", *rows]))
-    if field.name == "removed":
+    if field.name == "ablated":
         heads = st.tuples(st.integers(0, 999), st.integers(0, 999)).map(lambda head: "L{}.H{}".format(*head))
         return st.lists(heads, max_size=4).map("-".join)
     lowest, highest = address.RANGES.get(field.name, (None, None))
@@ -31,7 +31,7 @@ def values_of(field):
     }[type(field.default)]
 
 
-views = st.builds(View, **{field.name: values_of(field) for field in fields(View)})
+views = st.builds(UrlState, **{field.name: values_of(field) for field in fields(UrlState)})
 
 
 def through_an_address(query):
@@ -56,18 +56,20 @@ def test_a_damaged_link_opens_some_view_and_never_fails(view, data):
             link[:start] + data.draw(st.text(max_size=6) | st.sampled_from("%&=;+#-"), label="put there") + link[stop:]
         )
     opened, notices = address.read(dict(parse_qsl(link, keep_blank_values=True)))
-    assert isinstance(opened, View) and all(isinstance(notice, str) and notice for notice in notices)
+    assert isinstance(opened, UrlState) and all(isinstance(notice, str) and notice for notice in notices)
     assert address.read(address.write(opened, ALL)) == (opened, []), "what was opened is itself no view"
 
 
 def test_defaults_are_written_too_so_that_a_link_keeps_its_meaning_when_they_change():
-    assert address.write(View(), ["layer", "scaled"]) == {"v": "1", "layer": "0", "scaled": "0"}
+    assert address.write(UrlState(), ["layer", "scaled"]) == {"v": "1", "layer": "0", "scaled": "0"}
 
 
-@given(st.dictionaries(st.text(max_size=12) | st.sampled_from([f.name for f in fields(View)]), st.text(max_size=30)))
+@given(
+    st.dictionaries(st.text(max_size=12) | st.sampled_from([f.name for f in fields(UrlState)]), st.text(max_size=30))
+)
 def test_no_link_whatever_breaks_the_app(query):
     view, notices = address.read(query)
-    assert isinstance(view, View)
+    assert isinstance(view, UrlState)
     assert all(isinstance(notice, str) and notice for notice in notices)
 
 
@@ -83,11 +85,11 @@ def test_no_link_whatever_breaks_the_app(query):
         ({"checked_on": "moon"}, "checked on"),
         ({"exercise": "eleven"}, "exercise"),
         ({"numbers": "1_2~3_4"}, "numbers"),
-        ({"removed": "L0.H1-x"}, "removed"),
-        ({"removed": "L00.H1"}, "removed"),
-        ({"removed": "L0.H1-"}, "removed"),
-        ({"removed": "L１.H1"}, "removed"),
-        ({"stand_in": "noise"}, "stand in"),
+        ({"ablated": "L0.H1-x"}, "ablated"),
+        ({"removed": "L00.H1"}, "ablated"),
+        ({"ablated": "L0.H1-"}, "ablated"),
+        ({"ablated": "L１.H1"}, "ablated"),
+        ({"ablation": "noise"}, "ablation"),
         ({"top": "7.0"}, "top"),
         ({"threshold": "-0.1"}, "threshold"),
         ({"top": "nan"}, "top"),
@@ -97,22 +99,22 @@ def test_no_link_whatever_breaks_the_app(query):
 )
 def test_what_could_not_be_used_is_named(query, names):
     view, notices = address.read(query)
-    assert view == View()
+    assert view == UrlState()
     assert len(notices) == 1 and names in notices[0]
 
 
 def test_a_text_too_long_for_an_address_is_named_in_it_and_whoever_opens_it_is_told():
-    query = address.write(View(text="a" * (address.LONGEST_TEXT + 1), pair="b"), ALL)
+    query = address.write(UrlState(text="a" * (address.LONGEST_TEXT + 1), pair="b"), ALL)
     assert "text" not in query and query["pair"] == "b"
     view, notices = address.read(query)
-    assert view == View(pair="b") and len(notices) == 1 and "without its text" in notices[0]
+    assert view == UrlState(pair="b") and len(notices) == 1 and "without its text" in notices[0]
 
 
 def test_a_file_holds_a_text_of_any_length():
-    view = View(text="a" * 100_000)
+    view = UrlState(text="a" * 100_000)
     assert address.read(address.write_all(view, ALL)) == (view, [])
 
 
 def test_a_step_back_changes_only_what_the_address_names():
-    before = View(model="tiny-bert", layer=3, words="a_1~b_2")
+    before = UrlState(model="tiny-bert", layer=3, words="a_1~b_2")
     assert address.read({"v": "1", "layer": "1"}, before) == (replace(before, layer=1), [])

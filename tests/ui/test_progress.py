@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from attnviz.ui import long_runs, progress
+from attnviz.ui import confirm_run, progress
 from attnviz.ui.progress import with_progress
 
 
@@ -66,6 +66,6 @@ def test_what_the_work_gives_and_raises_comes_through():
 
 
 def test_tokens_are_told_before_layers():
-    assert long_runs._parts(4, 0, 6) == "token 1 of at most 4"
-    assert [long_runs._parts(4, done, 6) for done in (4, 6)] == ["layer 1 of 2", "layer 2 of 2"]
-    assert long_runs._parts(4, 4, 4) == "reading it whole"
+    assert confirm_run._parts(4, 0, 6) == "token 1 of at most 4"
+    assert [confirm_run._parts(4, done, 6) for done in (4, 6)] == ["layer 1 of 2", "layer 2 of 2"]
+    assert confirm_run._parts(4, 4, 4) == "reading it whole"

@@ -1,9 +1,0 @@
-"""Ten exercises whose answers are checked by computing: the section's five and five harder ones."""
-
-from attnviz.core.exercises.harder import HARDER
-from attnviz.core.exercises.parts import Cells, Choice, Exercise, Numbers, Plan, Shown, Table
-from attnviz.core.exercises.section import SECTION
-
-EXERCISES = SECTION | HARDER
-
-__all__ = ["EXERCISES", "Cells", "Choice", "Exercise", "Numbers", "Plan", "Shown", "Table"]

@@ -1,0 +1,56 @@
+"""Names that programs and notebooks of an earlier attnviz import: they still work, and warn with the present name.
+
+There is no file behind such a module: `Finder` makes it of this table when somebody imports it.
+"""
+
+import importlib
+import sys
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+FORMER = {  # module: its names, each with the module and the name of today
+    "attnviz.aids": {
+        "Aids": "attnviz.maps.options:MapOptions",
+        "read": "attnviz.maps.options:make_map",
+        "beyond": "attnviz.maps.options:other_map",
+        "at_a_glance": "attnviz.maps.options:small_maps",
+    },
+    "attnviz.reading": {"measure_heads": "attnviz.maps.attention_map:measure_heads"},
+    "attnviz.relating": {"apart": "attnviz.maps.similarity:head_divergence"},
+    "attnviz.comparing": {"difference": "attnviz.maps.difference:difference"},
+    "attnviz.own": {"read": "attnviz.files.weights_file:load_weights"},
+    "attnviz.capture.removal": {"mean_outputs": "attnviz.capture.ablation:mean_outputs"},
+    "attnviz.labels.kept": {"study_once": "attnviz.labels.cache:evaluate_or_load"},
+    "attnviz.core.worked_example": {
+        "Inputs": "attnviz.lessons.worked_example:Inputs",
+        "worked_example": "attnviz.lessons.worked_example:worked_example",
+    },
+}
+
+
+class Finder(MetaPathFinder, Loader):
+    """Modules of FORMER, whose names are looked up in the modules of today."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in FORMER else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__getattr__"] = lambda name: _of_today(module.__name__, name)
+
+
+def install() -> None:
+    """Imports of former modules are found from now on, after all that exist."""
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.append(Finder())
+
+
+def _of_today(module: str, name: str) -> Any:
+    """Raises AttributeError for a name that was not public there."""
+    if name not in FORMER[module]:
+        raise AttributeError(f"module '{module}' has no attribute '{name}'")
+    where, _, now = FORMER[module][name].partition(":")
+    warnings.warn(f"{module}.{name} is now {where}.{now}.", FutureWarning, stacklevel=3)
+    return getattr(importlib.import_module(where), now)

@@ -1,0 +1,1 @@
+"""What the Learn pages show: their numbers and their figures."""

@@ -1,0 +1,478 @@
+"""Reading aids: what is done to weights so that people can read them, each saying what it does.
+
+trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from attnviz.core.attention import Stages
+from attnviz.core.measures import entropy, flow, mean_distance, rollout, value_weighted
+from attnviz.errors import AttnvizError
+from attnviz.traces import Head, Trace
+
+Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
+THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
+GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
+FLOW_TOKENS = 32  # attention flow is found for texts up to this length
+ROLLOUT_TOKENS = 2048  # and rollout up to this: its products take n³ operations a layer
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMap:
+    """Weights [rows, columns] as a view draws them, what each row and column stands for, and what was done.
+
+    Of several heads at once they are [heads, rows, columns]. Where they are the largest of several `heads`, `strongest`
+    says by its place among them whose each is.
+    """
+
+    weights: np.ndarray
+    rows: tuple[Group, ...]
+    columns: tuple[Group, ...]
+    notes: tuple[str, ...] = ()
+    strongest: np.ndarray | None = None
+    heads: tuple[str, ...] = ()
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.rows)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    def cell_of(self, query: int, key: int) -> tuple[int, int] | None:
+        """The row and column that hold a token cell; None where it is hidden."""
+        row = next((i for i, (_, tokens) in enumerate(self.rows) if query in tokens), None)
+        column = next((j for j, (_, tokens) in enumerate(self.columns) if key in tokens), None)
+        return None if row is None or column is None else (row, column)
+
+    def tokens_at(self, row: int, column: int, weights: np.ndarray) -> tuple[int, int]:
+        """The token cell (query, key) behind a drawn cell: of a word's, the one with most weight.
+
+        weights [tokens of the row, keys] by token.
+        """
+        queries, keys = self.rows[row][1], self.columns[column][1]
+        place, key = max(((i, j) for i in range(len(queries)) for j in keys), key=lambda cell: weights[cell])
+        return queries[place], key
+
+
+# ---- which weights
+
+
+def head_map(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> AttentionMap:
+    """One head by token, or only the rows of some tokens."""
+    return _by_token(trace, kind, trace.attention(layer, head, kind, rows).weights, rows=rows)
+
+
+def layer_maps(
+    trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None, rows: Sequence[int] | None = None
+) -> AttentionMap:
+    """All heads of a layer by token, or some, [heads, rows, columns]; or only the rows of some tokens."""
+    if heads is None:
+        weights = trace.layer(layer, kind).attention(rows=None if rows is None else np.asarray(rows)).weights
+    else:  # one after the other: each has stages many times as large as its weights
+        weights = np.stack([trace.attention(layer, head, kind, rows).weights for head in heads])
+    return _by_token(trace, kind, weights, rows=rows)
+
+
+def combine_heads(every: AttentionMap, heads: Sequence[int], how: str) -> AttentionMap:
+    """Several heads [heads, rows, columns] as one map, cell by cell: `how` is "mean" or "max"."""
+    names = tuple(f"H{head}" for head in heads)
+    if how == "mean":
+        note = f"The mean of {', '.join(names)}."
+        return replace(every, weights=every.weights.mean(axis=0), notes=(note, *every.notes))
+    note = f"The largest of {', '.join(names)} in each cell: rows need not sum to 1."
+    strongest = every.weights.argmax(axis=0)
+    return replace(
+        every, weights=every.weights.max(axis=0), notes=(note, *every.notes), strongest=strongest, heads=names
+    )
+
+
+def score_map(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> AttentionMap:
+    """What softmax was given: scaled scores with bias and mask, NaN where the mask forbids."""
+    masked = trace.attention(layer, head, kind, rows).masked
+    note = "Scores as softmax gets them, scaled and masked: only their differences within a row matter."
+    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note, rows=rows)
+
+
+def dimension_map(trace: Trace, kind: str, layer: int, head: int, query: int) -> AttentionMap:
+    """One query's product with every key, dimension by dimension [keys, d_k]: a row's sum is that key's score q·k.
+
+    Raises AttnvizError where queries and keys are not known.
+    """
+    q, k, _ = trace.layer(layer, kind).vectors(head)
+    if q is None or k is None:
+        raise AttnvizError("Queries and keys of this layer could not be followed: there is nothing to take apart.")
+    keys = tuple((token, [j]) for j, token in enumerate(trace.sides(kind)[1]))
+    dimensions = tuple((f"dim {d}", [d]) for d in range(k.shape[-1]))
+    note = "Each row is a key; its numbers add up to its score q·k, before scale and mask."
+    return AttentionMap(q[query] * k, keys, dimensions, (note,))
+
+
+def value_weighted_map(
+    trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None
+) -> AttentionMap:
+    """How long what each key hands over is, ‖w · v W_O‖. Raises AttnvizError where W_O is not known."""
+    found = trace.layer(layer, kind)
+    if found.output_projection is None:
+        raise AttnvizError("The output projection of this layer could not be followed: there is no W_O to weigh with.")
+    _, _, v = found.vectors(head)
+    lengths = value_weighted(trace.attention(layer, head, kind, rows).weights, v, found.output_projection[head])
+    note = "Length of weight · value · W_O: how much arrives in the residual stream, not what. Rows do not sum to 1."
+    return _by_token(trace, kind, lengths, note, rows=rows)
+
+
+def rollout_map(trace: Trace, kind: str, layer: int) -> AttentionMap:
+    """Attention rollout from a layer down to the input. Raises AttnvizError beyond ROLLOUT_TOKENS tokens."""
+    maps = _layers_up_to(trace, kind, layer, "Rollout", ROLLOUT_TOKENS)
+    note = "Rollout: heads averaged, half of each token kept, layers multiplied. It knows nothing of values."
+    return _by_token(trace, kind, rollout(maps), note)
+
+
+def flow_map(trace: Trace, kind: str, layer: int) -> AttentionMap:
+    """Attention flow from a layer down to the input. Raises AttnvizError beyond FLOW_TOKENS tokens."""
+    maps = list(_layers_up_to(trace, kind, layer, "Attention flow", FLOW_TOKENS))
+    n = maps[0].shape[-1]
+    note = "Flow: the most that can run from token to token when weights are pipes. Rows do not sum to 1."
+    return _by_token(trace, kind, np.stack([flow(maps, query) for query in range(n)]), note)
+
+
+def _by_token(
+    trace: Trace, kind: str, weights: np.ndarray, *notes: str, rows: Sequence[int] | None = None
+) -> AttentionMap:
+    queries, keys = (tuple((token, [i]) for i, token in enumerate(side)) for side in trace.sides(kind))
+    return AttentionMap(weights, queries if rows is None else tuple(queries[i] for i in rows), keys, notes)
+
+
+def _layers_up_to(trace: Trace, kind: str, layer: int, what: str, longest: int) -> Iterator[np.ndarray]:
+    """Each layer's heads averaged, [1, n, n], one layer at a time."""
+    if kind == "cross":
+        raise AttnvizError("Layers can be followed through each other in self-attention only: pick another kind.")
+    n = len(trace.sides(kind)[0])
+    if n > longest:
+        raise AttnvizError(f"{what} is found for up to {longest:,} tokens, and here are {n:,}: take less text.")
+    for one in trace.of_kind(kind)[: layer + 1]:
+        yield np.concatenate([stages.weights.mean(axis=0) for _, stages in one.blocks()])[None]
+
+
+# ---- what is done to them
+
+
+def merge_subwords(reading: AttentionMap, trace: Trace, kind: str) -> AttentionMap:
+    """Subwords merged: summed over the word that is attended to, averaged over the word that attends."""
+    of_rows, of_columns = sides_in_words(trace, kind)
+    present = {token for _, tokens in reading.rows for token in tokens}
+    rows = [group for group in of_rows if present.issuperset(group[1])]
+    columns = list(of_columns)
+    note = "Subwords merged into words: to a word is a sum, from a word is a mean."
+    weights = by_word(reading.weights, _places(rows, reading.rows), _places(columns, reading.columns))
+    return AttentionMap(weights, tuple(rows), tuple(columns), (*reading.notes, note))
+
+
+def sides_in_words(trace: Trace, kind: str) -> tuple[list[Group], list[Group]]:
+    """What attends and what is attended to, by word; a decoder beside an encoder stays in tokens."""
+    queries, keys = ([(token, [i]) for i, token in enumerate(side)] for side in trace.sides(kind))
+    two_sided = trace.decoder_tokens is not None
+    return (
+        queries if two_sided and kind != "encoder" else words_of(trace),
+        keys if two_sided and kind == "decoder" else words_of(trace),
+    )
+
+
+def _places(words: Sequence[Group], tokens: Sequence[Group]) -> list[Group]:
+    """Each word with where among the given tokens its own stand."""
+    place = {number: place for place, (_, (number, *_)) in enumerate(tokens)}
+    return [(word, [place[number] for number in numbers]) for word, numbers in words]
+
+
+def hide_columns(reading: AttentionMap, hidden: Sequence[int], *, renormalise: bool, what: str) -> AttentionMap:
+    """Columns of the hidden keys taken away; the note says how much weight went with them."""
+    kept = [j for j, (_, tokens) in enumerate(reading.columns) if not set(tokens) <= set(hidden)]
+    if not kept or len(kept) == len(reading.columns):
+        return reading
+    weights = reading.weights[..., kept]
+    taken = reading.weights.sum(axis=-1) - weights.sum(axis=-1)
+    note = (
+        f"Hidden: {what}, which get {taken.mean():.0%} of the weight on average (at most {taken.max():.0%} of a row)."
+    )
+    if renormalise:
+        total = weights.sum(axis=-1, keepdims=True)
+        weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        note += " What is left is scaled up to 1."
+    columns = tuple(reading.columns[j] for j in kept)
+    return replace(reading, weights=weights, columns=columns, notes=(*reading.notes, note))
+
+
+def keep_tokens(
+    reading: AttentionMap, queries: Sequence[int] | None, keys: Sequence[int] | None, what: str
+) -> AttentionMap:
+    """Rows from these tokens and columns to these tokens; None, and tokens that are not there, stand for all.
+
+    Nothing is scaled.
+    """
+    rows, columns = touching(reading.rows, queries), touching(reading.columns, keys)
+    return _part(reading, rows, columns, f"Only {what}; rows keep the weights they have.")
+
+
+def crop_to_window(
+    reading: AttentionMap,
+    rows_in: range,
+    columns_in: range,
+    n: tuple[int, int],
+    *,
+    names: tuple[str, str] = ("queries", "keys"),
+    share: bool = True,
+) -> AttentionMap:
+    """Rows and columns of a window; nothing is scaled, and a note says what it leaves out.
+
+    `n` counts what the whole has on both sides. With `share` the note says how much of the rows' weight lies outside.
+    """
+    if (len(rows_in), len(columns_in)) == n:
+        return reading
+    rows, columns = in_window(reading.rows, rows_in), in_window(reading.columns, columns_in)
+    sides = zip(names, (reading.rows, reading.columns), (rows, columns), (rows_in, columns_in), n)
+    spans = [
+        f"{name} {groups[places[0]][1][0]:,} to {groups[places[-1]][1][-1]:,} of {whole:,}"
+        for name, groups, places, window, whole in sides
+        if len(window) < whole
+    ]
+    note = f"Window: {' and '.join(spans)}."
+    if share:
+        shown = reading.weights[..., rows, :]
+        total, inside = shown.sum(axis=-1), shown[..., columns].sum(axis=-1)
+        outside = np.clip(1 - np.divide(inside, total, out=np.ones_like(total), where=total > 0), 0, 1)
+        note += (
+            f" {outside.mean():.0%} of these rows' weight lies outside it (at most {outside.max():.0%} of a row); "
+            "rows keep the weights they have."
+        )
+    return _part(reading, rows, columns, note)
+
+
+def touching(groups: Sequence[Group], tokens: Sequence[int] | None) -> list[int]:
+    """The places of the groups that hold any of these tokens; of all where none does, or for None."""
+    wanted = set(() if tokens is None else tokens)
+    return [place for place, (_, own) in enumerate(groups) if not wanted.isdisjoint(own)] or list(range(len(groups)))
+
+
+def in_window(groups: Sequence[Group], window: range) -> list[int]:
+    """The places of the groups in a window; where it holds none, the first ones, as many as it is long."""
+    return touching(groups, window)[: len(window)]
+
+
+def _part(reading: AttentionMap, rows: Sequence[int], columns: Sequence[int], note: str) -> AttentionMap:
+    return replace(
+        reading,
+        weights=reading.weights[..., rows, :][..., columns],
+        rows=tuple(reading.rows[i] for i in rows),
+        columns=tuple(reading.columns[j] for j in columns),
+        notes=(*reading.notes, note),
+    )
+
+
+def continues_word(trace: Trace, kind: str, groups: Sequence[Group], *, of_keys: bool) -> list[bool]:
+    """Whether each row or column follows the one before without a space, as a subword does in its word."""
+    if trace.decoder_tokens is not None and not (kind == "encoder" or (kind == "cross" and of_keys)):
+        return [False] * len(groups)
+
+    def attached(position: int) -> bool:
+        if (
+            position == 0
+            or trace.segments[position] is None
+            or trace.segments[position - 1] != trace.segments[position]
+        ):
+            return False
+        text = trace.text_pair if trace.segments[position] == 1 and trace.text_pair is not None else trace.text
+        start = trace.offsets[position][0]
+        return start == trace.offsets[position - 1][1] and not text[start : start + 1].isspace()
+
+    return [attached(tokens[0]) for _, tokens in groups]
+
+
+def strongest_cells(reading: AttentionMap, count: int = 100) -> list[tuple[str, str, float, int, int]]:
+    """The strongest cells: query, key, weight, row, column; largest first."""
+    order = np.argsort(-reading.weights, axis=None, kind="stable")[:count]
+    cells = zip(*np.unravel_index(order, reading.weights.shape))
+    return [(reading.queries[i], reading.keys[j], float(reading.weights[i, j]), int(i), int(j)) for i, j in cells]
+
+
+def by_word(weights: np.ndarray, queries: Sequence[Group], keys: Sequence[Group]) -> np.ndarray:
+    """weights [..., queries, keys] by token to [..., words, words]: summed over the word that is attended to, averaged
+    over the word that attends, so that a row that summed to one still does.
+
+    Source: Clark et al. (2019), "What Does BERT Look At?", section 4.1.
+    """
+    summed = np.stack([weights[..., positions].sum(axis=-1) for _, positions in keys], axis=-1)
+    return np.stack([summed[..., positions, :].mean(axis=-2) for _, positions in queries], axis=-2)
+
+
+def words_of(trace: Trace) -> list[Group]:
+    """The words of a trace's text (and of its second text), each with its tokens; special tokens stand alone."""
+
+    def word(position: int) -> tuple[int, int | None]:
+        number = trace.words[position]
+        return (-1 - position, None) if number is None else (number, trace.segments[position])
+
+    groups = [list(positions) for _, positions in groupby(range(len(trace.tokens)), key=word)]
+    return [(_spelt(trace, positions), positions) for positions in groups]
+
+
+# ---- every head at a glance
+
+
+def thumbnail_cells(n_heads: int) -> int:
+    """How many cells a side the thumbnails of so many heads may have."""
+    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
+
+
+def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray:
+    """Weights → [heads, ≤ cells, ≤ cells], their shape kept: the largest weight in each cell.
+
+    `blocks` [heads, some queries, keys] are the rows in order, `n_queries` in all.
+    """
+    parts: list[np.ndarray] = []
+    places: list[int] = []  # of each part's rows among the pooled ones
+    done = 0
+    for block in blocks:
+        starts_q, starts_k = _starts((n_queries, block.shape[2]), cells)
+        of_rows = np.searchsorted(starts_q, np.arange(done, done + block.shape[1]), side="right")
+        found, first = np.unique(of_rows, return_index=True)
+        parts.append(np.maximum.reduceat(np.maximum.reduceat(block, starts_k, axis=2), first, axis=1))
+        places.extend(found)
+        done += block.shape[1]
+    return np.maximum.reduceat(np.concatenate(parts, axis=1), np.unique(places, return_index=True)[1], axis=1)
+
+
+def pooled(blocks: Iterable[AttentionMap], n_rows: int, cells: int) -> AttentionMap:
+    """A reading of several heads as `pool` leaves it; a row or column of several words is named by the first.
+
+    Its rows come in blocks, `n_rows` in all.
+    """
+    seen: list[AttentionMap] = []
+
+    def weights() -> Iterator[np.ndarray]:
+        for block in blocks:
+            seen.append(replace(block, weights=np.empty(0)))
+            yield block.weights
+
+    small = pool(weights(), n_rows, cells)
+    sides = [group for block in seen for group in block.rows], seen[0].columns
+    rows, columns = (
+        tuple(_joined(groups[start:end]) for start, end in pairwise([*starts, len(groups)]))
+        for groups, starts in zip(sides, _starts((n_rows, len(sides[1])), cells))
+    )
+    return AttentionMap(small, rows, columns)
+
+
+def _starts(shape: tuple[int, ...], cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pooled row begins, and each pooled column."""
+    side = min(max(shape), cells)
+    return np.unique(np.arange(side) * shape[0] // side), np.unique(np.arange(side) * shape[1] // side)
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    return groups[0][0] + ("…" if len(groups) > 1 else ""), [token for _, tokens in groups for token in tokens]
+
+
+MEASURES = {
+    "weight": "weight from query to key",
+    "entropy": "entropy of a row, bits",
+    "distance": "distance looked, tokens",
+    "largest": "largest weight of a row",
+    "first": "weight on the first token",
+    "sink": "share of the sink",
+}
+
+
+def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
+    """One of MEASURES for every head [layers, heads], NaN where a layer has fewer; rows that see no key are left out.
+
+    Some rows of one layer at a time: no more is held.
+    """
+    layers = trace.of_kind(kind)
+    found = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
+    for row, layer in zip(found, layers):
+        if measure == "weight":
+            values = layer.attention(rows=np.array([query])).weights[:, 0, key]
+        else:
+            shift = layer.v.shape[1] - layer.n_queries
+            parts = [(_of_rows(measure, rows + shift, stages), ~stages.dead_rows) for rows, stages in layer.blocks()]
+            values = _mean(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts)))
+        row[: layer.n_heads] = values
+    return found
+
+
+def _of_rows(measure: str, places: np.ndarray, stages: Stages) -> np.ndarray:
+    """A measure of each row, [heads, rows], whose queries stand at these places."""
+    if measure == "sink":
+        return stages.sink_share
+    if measure == "first":
+        return stages.weights[:, :, 0]
+    if measure == "largest":
+        return stages.weights.max(axis=-1)
+    if measure == "entropy":
+        return entropy(stages.weights)
+    return mean_distance(stages.weights, places)
+
+
+def head_overview(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """One head along the whole text: how wide each query looks, and how much each key gets.
+
+    Entropy of each row in bits [queries], and the sum of each column [keys]: 1 is what a key would get on average if
+    there are as many queries. Some rows at a time.
+    """
+    found = trace.layer(layer, kind)
+    wide, gets = [], np.zeros(found.v.shape[1])
+    for _, stages in found.blocks(head):
+        wide.append(entropy(stages.weights))
+        gets += stages.weights.sum(axis=0)
+    return np.concatenate(wide), gets
+
+
+def ranked(found: np.ndarray, kind: str) -> list[tuple[Head, float]]:
+    """Heads and their measure, largest first."""
+    order = np.argsort(-found, axis=None, kind="stable")
+    cells = [(int(layer), int(head)) for layer, head in zip(*np.unravel_index(order, found.shape))]
+    return [(Head(kind, *cell), float(found[cell])) for cell in cells if not np.isnan(found[cell])]
+
+
+def _mean(of_rows: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """[heads, rows] to the mean over live rows [heads]."""
+    return np.where(live, of_rows, 0).sum(axis=-1) / np.maximum(live.sum(axis=-1), 1)
+
+
+# ---- one word's row
+
+
+def row_in_every_head(
+    trace: Trace, row: np.ndarray, query: int
+) -> tuple[list[str], np.ndarray, list[Head], np.ndarray]:
+    """The row of one word in every head of a trace's first kind, beside a row [words] to compare it with.
+
+    Returns the words with the special tokens among them, the given row with 0 for those, the heads, and their rows
+    [heads, words]. Raises AttnvizError where the model reads other words than the row has.
+    """
+    groups = words_of(trace)
+    plain = [place for place, (_, positions) in enumerate(groups) if trace.words[positions[0]] is not None]
+    if len(plain) != len(row):
+        raise AttnvizError(
+            f"{trace.model} reads this as {len(plain)} words where there are {len(row)}: pick another model."
+        )
+    target = np.zeros(len(groups))
+    target[plain] = row
+    kind = trace.kinds[0]
+    merged = [by_word(layer.attention().weights, groups, groups)[:, plain[query]] for layer in trace.of_kind(kind)]
+    heads = [head for head in trace.heads() if head.kind == kind]
+    return [word for word, _ in groups], target, heads, np.concatenate(merged)
+
+
+def _spelt(trace: Trace, positions: list[int]) -> str:
+    first, last = positions[0], positions[-1]
+    if trace.words[first] is None:
+        return trace.tokens[first]
+    text = trace.text_pair if trace.segments[first] == 1 and trace.text_pair is not None else trace.text
+    return text[trace.offsets[first][0] : trace.offsets[last][1]].strip()

@@ -1,0 +1,280 @@
+"""What each view takes away: its numbers as drawn, where they come from, and the Python lines that make them again.
+
+A picture is put together when its button is pressed; `look` is the theme of the reader's page, which is not known then.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from attnviz import charts, figures
+from attnviz.errors import AttnvizError
+from attnviz.export import Drawing, Picture, Plotted, Provenance, script
+from attnviz.files import trace_file
+from attnviz.lessons.worked_example import WorkedExample
+from attnviz.maps.attention_map import MEASURES, AttentionMap
+from attnviz.maps.difference import ablation_title
+from attnviz.maps.options import MapOptions
+from attnviz.models.catalog import ModelEntry
+from attnviz.traces import Head, Trace
+from attnviz.ui import cache, map_options
+from attnviz.ui.address import UrlState
+from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
+
+OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
+IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
+SAYS = {"dimensions": "part of q·k", "scores": "score", "value": "length", "rollout": "share", "flow": "flow"}
+
+
+def of_head(
+    trace: Trace,
+    head: Head,
+    found: AttentionMap,
+    view: UrlState,
+    title: str,
+    cell: tuple[int, int] | None,
+    glue: tuple[Sequence[bool], Sequence[bool]],
+    look: str,
+) -> Picture:
+    """One head, or several of its layer, in the chosen view."""
+    options = map_options.options_of(trace, head.kind, view)
+    heads = map_options.heads(trace, head.kind, head.layer, head.head, view)
+    settings = {"view": view.shown_as, "combine": view.combine}
+    settings |= {name: getattr(view, name) for name in OF_VIEW[view.shown_as]} | options.chosen()
+    ink: dict[str, Any] = {"scale": view.scale, "top": view.top}
+    drawing = Drawing(
+        found, title, view.shown_as, theme=look, cell=cell, glue=glue, **ink, threshold=view.threshold,
+        top_k=view.top_k, side=view.side,
+    )  # fmt: skip
+    shown = ", ".join(str(Head(head.kind, head.layer, one)) for one in heads)
+    python = script.of_head(trace, head.kind, head.layer, heads, view.combine, options, title=title, **ink)
+    return _picture(trace, head, shown, settings, [drawing], python, title)
+
+
+def of_beyond(
+    trace: Trace, head: Head, query: int, found: AttentionMap, view: UrlState, title: str, look: str
+) -> Picture:
+    """What stands beside the raw weight."""
+    options, says = map_options.options_of(trace, head.kind, view), SAYS[view.beyond]
+    scale, top = figures.fitting(found.weights, view.scale, view.top)
+    drawing = Drawing(found, title, axes=("from", "to", says), theme=look, scale=scale, top=top)
+    python = script.of_beyond(trace, head, query, view.beyond, options, title=title, scale=scale, top=top, says=says)
+    settings = {"beyond": view.beyond, "scale": scale, "top": top} | options.chosen()
+    settings |= {"query": query} if view.beyond == "dimensions" else {}
+    return _picture(trace, head, str(head), settings, [drawing], python, title)
+
+
+def of_grid(
+    trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: AttentionMap, view: UrlState, look: str
+) -> Picture:
+    """Every head as a small map; `head` is chosen."""
+    options, at = MapOptions.of(view).of_whole_text(), (head.layer, head.head)
+    drawing = Drawing(found, "All heads", "grid", theme=look, cell=at, heads=heads)
+    python = script.of_grid(trace, head.kind, options, chosen=at)
+    return _picture(trace, head, "all heads", {"view": "maps"} | options.chosen(), [drawing], python, "All heads")
+
+
+def of_measure(
+    trace: Trace, head: Head, measure: str, cell: tuple[int, int], found: np.ndarray, title: str, look: str
+) -> Picture:
+    """One number of every head, found [layers, heads]: one of MEASURES, or the "divergence" from `head`,
+    which is chosen."""
+    at = head.layer, head.head
+    rows, columns = (tuple((f"{letter}{i}", [i]) for i in range(n)) for letter, n in zip("LH", found.shape))
+    says = MEASURES.get(measure, f"divergence from {head}, bits")
+    drawing = Drawing(
+        AttentionMap(found, rows, columns), title, "measure", ("layer", "head", says), theme=look, cell=at,
+        top=max(float(np.nanmax(found)), 1e-9),
+    )  # fmt: skip
+    near = _near(trace, (measure,))
+    python = script.of_measure(trace, head, measure, cell, near, title=title, chosen=at)
+    return _picture(trace, head, "all heads", _measured((measure,), cell), [drawing], python, title, near)
+
+
+def of_plane(
+    trace: Trace,
+    head: Head,
+    measures: tuple[str, str],
+    names: tuple[str, str],
+    cell: tuple[int, int],
+    heads: Sequence[tuple[int, int]],
+    points: np.ndarray,
+    look: str,
+) -> Picture:
+    """Every head by two measures, points [heads, 2]; `head` is chosen."""
+    at, title = (head.layer, head.head), "Heads by two measures"
+    rows = tuple(("L{}.H{}".format(*one), [place]) for place, one in enumerate(heads))
+    found = AttentionMap(points, rows, tuple((name, [place]) for place, name in enumerate(names)))
+    drawing = Drawing(found, title, "plane", ("head", "measure", "value"), theme=look, cell=at, heads=heads)
+    near = _near(trace, measures)
+    python = script.of_plane(trace, head, measures, cell, near, names=names, chosen=at)
+    return _picture(trace, head, "all heads", _measured(measures, cell), [drawing], python, title, near)
+
+
+def of_comparison(
+    sides: Sequence[tuple[Trace, Head]],
+    shown: Sequence[MapOptions],
+    ablation: str,
+    found: Sequence[AttentionMap],
+    change: AttentionMap,
+    top: float,
+    look: str,
+) -> Picture:
+    """Two heads with their aids, and what changes from the first to the second, which may be empty; in place of heads
+    that are removed stands what `ablation` names."""
+    names = [ablation_title(head, trace.replaced, ablation) for trace, head in sides]
+    drawings = [
+        Drawing(reading, title_of(letter, *side), name=letter, theme=look)
+        for letter, reading, side in zip("AB", found, sides)
+    ]
+    if change.weights.size:
+        axes = ("from", "to", "difference")
+        drawings.append(Drawing(change, "B − A", axes=axes, name="B-A", theme=look, scale="signed", top=top))
+    told = []
+    for letter, (trace, head), options, name in zip("AB", sides, shown, names):
+        ablated = {"ablated": [f"{one.kind} {one}" for one in trace.replaced], "replaced with": IN_PLACE[ablation]}
+        settings = options.chosen() | (ablated if trace.replaced else {})
+        source = Provenance.of(trace, head.kind, name, settings, certificate(trace, head))
+        told += [f"{letter}, {line}" for line in source.lines()]
+    title = " and ".join(f"{name} of {trace.model}" for name, (trace, _) in zip(names, sides))
+    python = script.of_comparison(sides, shown, ablation, title="B − A", scale="signed", top=top)
+    return Picture(title, drawings, told, python)
+
+
+def recording(trace: Trace) -> bytes:
+    """The file of every weight."""
+    first = next(trace.heads())
+    told = Provenance.of(trace, ", ".join(trace.kinds), "all heads", {}, certificate(trace, first))
+    return trace_file.recording(trace, told.lines())
+
+
+def title_of(letter: str, trace: Trace, head: Head) -> str:
+    """Of one side of a comparison; a note of its reading says what was changed."""
+    return f"{letter}: {head}" + (", changed" if trace.replaced else "")
+
+
+def of_example(
+    example: WorkedExample,
+    charts: Sequence[tuple[str, str, np.ndarray, Sequence[str]]],
+    settings: dict[str, Any],
+    look: str,
+) -> Picture:
+    """The worked example's matrices, (name, title, values, columns) each, a row a token."""
+    tokens = example.inputs.tokens
+    drawings = []
+    for name, title, values, columns in charts:
+        rows, keys = (tuple((word, [place]) for place, word in enumerate(words)) for words in (tokens, columns))
+        scale, top = figures.fitting(values)
+        axes = ("token", "name", "number")
+        drawings.append(
+            Drawing(AttentionMap(values, rows, keys), title, "matrix", axes, name, look, scale, max(top, 1e-9))
+        )
+    typed = {name: getattr(example.inputs, name).tolist() for name in ("X", "W_Q", "W_K", "W_V")}
+    source = Provenance(
+        "worked example", "none", "attention from scratch", {"words": " ".join(tokens)}, "worked", "example",
+        typed | settings, "computed by the core, from the numbers in the settings",
+    )  # fmt: skip
+    python = script.of_example(example.inputs, settings["scaled"], settings["causal"])
+    return Picture("The worked example", drawings, source.lines(), python)
+
+
+def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], look: str) -> Plotted:
+    """The charts of a lesson; `make` is a function of `attnviz.charts`, and so for the next."""
+    source = Provenance(
+        title, "none", "a lesson", {}, "none", "of a model", chosen, "computed by attnviz from these settings"
+    )
+    python = script.of_charts(make.__name__, **chosen)
+    return Plotted(title, make(**chosen, theme=look), look, source.lines(), python)
+
+
+def of_traced(
+    title: str, make: Callable[..., dict], trace: Trace, head: Head, shown: str, chosen: Mapping[str, Any], look: str
+) -> Plotted:
+    """Charts of a trace; `shown` says what of it, such as one head."""
+    python = script.of_charts(make.__name__, "trace", opening=script.opening_of(trace), **chosen)
+    told = _source(trace, head, shown, chosen).lines()
+    return Plotted(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
+
+
+def of_study(
+    title: str, make: Callable[..., dict], entry: ModelEntry, results: Any, chosen: Mapping[str, Any], look: str
+) -> Plotted:
+    """Charts of what a model's heads seem to do."""
+    tokens = sum(family["tokens"] for family in results.probes["families"])
+    source = Provenance(
+        entry.name, entry.revision, entry.architecture or "unknown", {}, results.heads[0].kind, "all heads", chosen,
+        f"labels from {tokens:,} tokens of probes, whose answers are known; docs/method.md says how they are given",
+    )  # fmt: skip
+    opening = f"model = attnviz.load_model({entry.name!r})\nresults = evaluate_or_load(model)"
+    imports = ["from attnviz import evaluate_or_load"]
+    python = script.of_charts(make.__name__, "results", imports=imports, opening=opening, **chosen)
+    return Plotted(f"{title} of {entry.name}", make(results, **chosen, theme=look), look, source.lines(), python)
+
+
+def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str, Any], look: str) -> Plotted:
+    """How far every head is from the model's own attention, on the reader's text or on the built-in sentences."""
+    told = _source(trace, found.heads[0].address, "all heads", chosen, in_words(found, found.heads[0].address)).lines()
+    if not on_text:
+        told = [line for line in told if not line.startswith("text: ")] + [f"texts: {found.texts} built-in sentences"]
+    name = "certify" if on_text else "validate"
+    opening = script.opening_of(trace) if on_text else f"model = attnviz.load_model({trace.model!r})"
+    opening += f"\nfound = {name}({'model, trace' if on_text else 'model'})"
+    python = script.of_charts(
+        "certificate",
+        "found",
+        imports=[f"from attnviz import {name}"],
+        opening=opening,
+        **chosen,
+    )
+    drawn = charts.certificate(found, **chosen, theme=look)
+    return Plotted(f"The certificate of {trace.model}", drawn, look, told, python)
+
+
+def _picture(
+    trace: Trace,
+    head: Head,
+    shown: str,
+    settings: Mapping[str, Any],
+    drawings: Sequence[Drawing],
+    python: str,
+    title: str,
+    near: Sequence[str] = (),
+) -> Picture:
+    """Of one trace."""
+    if near:
+        settings = {**settings, "also measured on": list(near)}
+    return Picture(f"{title} of {trace.model}", drawings, _source(trace, head, shown, settings).lines(), python)
+
+
+def _source(
+    trace: Trace, head: Head, shown: str, settings: Mapping[str, Any], certified: str | None = None
+) -> Provenance:
+    """Of one trace, with the certificate in words, which is made if it is not given."""
+    if trace.written:
+        settings = {**settings, "tokens written by the model": trace.written}
+    certified = certificate(trace, head) if certified is None else certified
+    return Provenance.of(trace, head.kind, shown, settings, certified)
+
+
+def _measured(measures: Sequence[str], cell: tuple[int, int]) -> dict[str, Any]:
+    pair = {"query": cell[0], "key": cell[1]} if "weight" in measures else {}
+    return {"measures": list(measures)} | pair
+
+
+def _near(trace: Trace, measures: Sequence[str]) -> list[str]:
+    """The built-in sentences, where a divergence is measured on them too."""
+    if "divergence" not in measures:
+        return []
+    return [one.text for one in cache.sentences_read(trace.model, trace.revision)]
+
+
+def certificate(trace: Trace, head: Head) -> str:
+    """In words; it is made here if it is not there yet."""
+    if trace.weights_only:
+        return NOT_RECOMPUTED
+    try:
+        alike = "; the same heads were removed from both passes" if trace.replaced else ""
+        return in_words(cache.certificate_of(trace), head) + alike
+    except (AttnvizError, ValueError) as error:
+        return f"none: {error}"

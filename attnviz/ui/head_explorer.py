@@ -1,0 +1,241 @@
+"""Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from attnviz import charts, figures
+from attnviz.files import weights_file
+from attnviz.maps.attention_map import MEASURES, AttentionMap, continues_word, ranked
+from attnviz.maps.options import MapOptions
+from attnviz.traces import Head, LayerAttention, Trace
+from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, views, windows
+from attnviz.ui.address import UrlState
+from attnviz.ui.export_menu import export_menu, name_of
+from attnviz.ui.messages import say_not_there
+from attnviz.ui.state import choose, chosen_by, current, open_clicked
+from attnviz.ui.theme import theme
+from attnviz.ui.weight_breakdown import show_breakdown
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The head and the cell of a trace that the view has chosen."""
+
+    trace: Trace
+    kind: str
+    layer: int
+    head: int
+    query: int
+    key: int
+
+    @property
+    def chosen(self) -> Head:
+        """The head."""
+        return Head(self.kind, self.layer, self.head)
+
+    @property
+    def layers(self) -> tuple[LayerAttention, ...]:
+        """Those of this kind."""
+        return self.trace.of_kind(self.kind)
+
+    @property
+    def heads(self) -> list[tuple[int, int]]:
+        """Every layer and head of this kind."""
+        return [(layer.index, head) for layer in self.layers for head in range(layer.n_heads)]
+
+    @property
+    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tokens that attend, and those that are attended to."""
+        return self.trace.sides(self.kind)
+
+
+def head_in(trace: Trace, layer: int, head: int) -> Head:
+    """A layer and a head of the chosen kind, brought to what this trace has; says what it does not have."""
+    kind = current().kind
+    if kind not in trace.kinds:
+        if kind:
+            say_not_there(f"{trace.model} has no {kind} layers: its {trace.kinds[0]} layers are shown.")
+        kind = trace.kinds[0]
+    layers = trace.of_kind(kind)
+    if layer >= len(layers):
+        say_not_there(f"{trace.model} has no {kind} layer {layer}: its last, {len(layers) - 1}, is shown.")
+        layer = len(layers) - 1
+    n_heads = layers[layer].n_heads
+    if head >= n_heads:
+        say_not_there(f"{trace.model} has no head {head} in layer {layer}: its last, {n_heads - 1}, is shown.")
+        head = n_heads - 1
+    return Head(kind, layer, head)
+
+
+def selection_in(trace: Trace) -> Selection:
+    """What is chosen, brought to what this trace has, which is chosen from then on."""
+    chosen = current()
+    there = head_in(trace, chosen.layer, chosen.head)
+    kind, layer, head = there.kind, there.layer, there.head
+    queries, keys = trace.sides(kind)
+    for name, count, instead in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
+        position = getattr(chosen, name)
+        if count <= position != getattr(UrlState, name):
+            say_not_there(f"There is no {name} {position}, the text has {count} tokens: {instead} is shown.")
+            choose(**{name: getattr(UrlState, name)})
+    choose(kind=kind, layer=layer, head=head)
+    shown, _ = map_options.options_of(trace, kind, chosen).windows(trace, kind)
+    query = chosen.query if chosen.query < len(queries) else shown.stop - 1
+    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
+    return Selection(trace, kind, layer, head, query, key)
+
+
+def every_head(at: Selection, results: Any = None) -> None:
+    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
+    chosen = current()
+    queries, keys = at.sides
+    measures = ["", *measures_of(at), *(["label"] if results is not None else [])]
+    measure = chosen.measure if chosen.measure in measures else ""
+    chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
+              format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
+    if measure == "label":
+        labels.mosaic(results, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.by_label(results)
+        labels.take_mosaic(pickers.entry_here(), results, "all", at.chosen)
+        return
+    if not measure:
+        small = cache.thumbnails_of(at.trace, at.kind, MapOptions.of(chosen).of_whole_text(), confirm_run.cancel())
+        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
+        says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
+        taken = partial(exports.of_grid, at.trace, at.chosen, at.heads, small, chosen)
+    else:
+        cell = (at.query, at.key) if measure == "weight" else (0, 0)
+        found = cache.measure_of(at.trace, at.kind, measure, *cell)
+        title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
+        figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
+        taken = partial(exports.of_measure, at.trace, at.chosen, measure, cell, found, title)
+    st.plotly_chart(
+        figure, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
+        config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
+    )  # fmt: skip
+    if measure:
+        order = ranked(found, at.kind)
+
+        def open_ranked() -> None:
+            rows = st.session_state.ranked.selection.rows
+            if rows:
+                choose(layer=order[rows[0]][0].layer, head=order[rows[0]][0].head)
+
+        st.dataframe(
+            pd.DataFrame([(str(one), value) for one, value in order], columns=["head", MEASURES[measure]]),
+            key="ranked", on_select=open_ranked, selection_mode="single-row", hide_index=True, height=212,
+            column_config={MEASURES[measure]: st.column_config.NumberColumn(format="%.4f")},
+        )  # fmt: skip
+        if measure == "weight":
+            st.caption("Pick the two tokens below, under “One number's story”; a row here opens its head.")
+    else:
+        st.caption(
+            "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
+        )
+    n_bytes = sum(4 * layer.n_heads * layer.n_queries * layer.v.shape[1] for layer in at.trace.layers)
+    fits = not at.trace.weights_only and n_bytes <= weights_file.MOST_BYTES
+    recording = partial(exports.recording, at.trace) if fits else None
+    export_menu("all", name_of(at.trace.model, measure or "all heads"), taken, recording)
+
+
+def measures_of(at: Selection) -> list[str]:
+    """The names of those of MEASURES that say something of these heads."""
+    return [name for name in MEASURES if name != "sink" or at.layers[0].sink is not None]
+
+
+def measured(at: Selection) -> dict[str, float]:
+    """What the grid says of the chosen head, where it shows a measure of heads and not their maps; for a finding."""
+    measure = current().measure
+    if measure == "weight" or measure not in measures_of(at):
+        return {}
+    number = cache.measure_of(at.trace, at.kind, measure, 0, 0)[at.layer, at.head]
+    return {f"{MEASURES[measure]}, of {at.chosen}": float(number)}
+
+
+def pick_head(at: Selection) -> None:
+    """Layer, head and kind."""
+    pick_layer, pick_head, pick_kind = st.columns(3)
+    with pick_layer:
+        chosen_by(st.selectbox, "layer", "Layer", at.layer, options=range(len(at.layers)))
+    with pick_head:
+        chosen_by(st.selectbox, "head", "Head", at.head, options=range(at.layers[at.layer].n_heads))
+    if len(at.trace.kinds) > 1:
+        with pick_kind:
+            chosen_by(st.selectbox, "kind", "Kind", at.kind, options=at.trace.kinds)
+
+
+def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
+    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, its title, and the row of
+    buttons below it."""
+    chosen = current()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        views.switch()
+        map_options.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
+    windows.pick(at.trace, at.kind, at.layer, at.head)
+    found = map_options.read(at.trace, at.kind, at.layer, at.head, chosen)
+
+    def choose_cell(row: int, column: int) -> None:
+        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
+        clicked_query, clicked_key = found.tokens_at(row, column, weights)
+        choose(query=clicked_query, key=clicked_key)
+
+    several = "" if chosen.combine == "head" else f" {map_options.COMBINE[chosen.combine]}"
+    name = f"L{at.layer}{several}" if several else f"L{at.layer}.H{at.head}"
+    title = name + (f" {at.kind}" if len(at.trace.kinds) > 1 else "")
+    glue = (
+        continues_word(at.trace, at.kind, found.rows, of_keys=False),
+        continues_word(at.trace, at.kind, found.columns, of_keys=True),
+    )
+    cell = found.cell_of(at.query, at.key)
+    views.show(found, cell, title, choose_cell, glue)
+    beside = st.container(horizontal=True)
+    with beside:
+        taken = partial(exports.of_head, at.trace, at.chosen, found, chosen, title, cell, glue)
+        export_menu("head", name_of(at.trace.model, title), taken)
+    st.caption(
+        "Read along a row: where that token looks. Click a cell for its story."
+        + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
+    )
+    return found, title, beside
+
+
+def weight_breakdown(at: Selection) -> None:
+    """Where the weight of the chosen cell comes from."""
+    st.subheader("One number's story")
+    pick_cell(at)
+    queries, keys = at.sides
+    windows.offer(at.trace, at.kind, at.query, at.key)
+    layer = at.layers[at.layer]
+    q, k, v = layer.vectors(at.head)
+    row = None if q is None else q[at.query : at.query + 1]
+    stages = layer.attention(at.head, np.array([at.query]))
+    show_breakdown(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
+    cell = {"kind": at.kind, "layer": at.layer, "head": at.head, "query": at.query, "key": at.key}
+    export_menu(
+        "story", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
+        partial(exports.of_traced, f"{queries[at.query]} → {keys[at.key]}", charts.story_in, at.trace, at.chosen,
+                str(at.chosen), cell),
+    )  # fmt: skip
+
+
+def pick_cell(at: Selection) -> None:
+    """The token that attends, and the one that is attended to."""
+    queries, keys = at.sides
+    pick_query, pick_key, _ = st.columns([1, 1, 2])
+    with pick_query:
+        chosen_by(
+            st.selectbox,
+            "query",
+            "From",
+            at.query,
+            options=range(len(queries)),
+            format_func=lambda i: f"{queries[i]} · {i}",
+        )
+    with pick_key:
+        chosen_by(st.selectbox, "key", "To", at.key, options=range(len(keys)), format_func=lambda j: f"{keys[j]} · {j}")
