@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts
+from attnviz import figures
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.state import chosen_by, url_state
@@ -57,14 +57,16 @@ if not shown:
     st.info("None has this in its name. A model of an architecture never seen here goes the same way: open it, and it "
             "is certified, or says why not.")  # fmt: skip
 st.plotly_chart(
-    charts.architectures(theme=theme())["errors"],
+    figures.architecture_charts(theme=theme())["errors"],
     theme=None,
     config={"displayModeBar": False},
     alt=f"Largest end-to-end difference of the {len(passed)} certified architectures, by route: at most "
     f"{decade(max(one['drift'] for one in passed))}.",
 )
 export_menu(
-    "architectures", "architectures", partial(exports.of_lesson, "Certified architectures", charts.architectures, {})
+    "architectures",
+    "architectures",
+    partial(exports.of_lesson, "Certified architectures", figures.architecture_charts, {}),
 )
 st.caption(
     "Made by `python -m attnviz validate --architectures` in about a minute; errors are given as the power of ten "

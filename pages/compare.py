@@ -74,20 +74,20 @@ def pick_ablated(entry) -> dict:
     heads = cache.heads_of(entry.name, entry.revision)
     kinds = {head.kind for head in heads}
     kind = chosen.kind if chosen.kind in kinds else heads[0].kind
-    options = [str(head) for head in heads if head.kind == kind]
+    offered = [str(head) for head in heads if head.kind == kind]
     asked = list(dict.fromkeys(str(head) for head in options.heads_named(chosen.ablated, kind)))
-    gone = [name for name in asked if name not in options]
+    gone = [name for name in asked if name not in offered]
     if gone:
         say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
-        choose(ablated="-".join(name for name in asked if name in options))
-    st.session_state.pick_ablated = [name for name in asked if name in options]
+        choose(ablated="-".join(name for name in asked if name in offered))
+    st.session_state.pick_ablated = [name for name in asked if name in offered]
 
     def changed() -> None:
         choose(ablated="-".join(st.session_state.pick_ablated))
 
     on_screen("ablated")
     names = st.multiselect(
-        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), options, key="pick_ablated",
+        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), offered, key="pick_ablated",
         on_change=changed, placeholder="none",
         help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
         "sides to see it before and after.",

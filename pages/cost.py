@@ -6,7 +6,6 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts
 from attnviz.lessons import cost, timing
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
@@ -40,7 +39,7 @@ preset = next((name for name, (known, _) in cost.PRESETS.items() if known == siz
 st.session_state.preset = preset
 st.pills("Published sizes", list(cost.PRESETS), key="preset", on_change=fill)
 sizes = asdict(size)
-drawn = charts.cost(**sizes, theme=theme())
+drawn = cost.charts(**sizes, theme=theme())
 count, crossing = cost.operations(size), round(cost.overtakes_at(size))
 left, right = st.columns(2, gap="large")
 left.plotly_chart(
@@ -61,7 +60,7 @@ right.plotly_chart(
     + ", ".join(f"{name} at n = {full:,}" for name, full in cost.lengths_that_fill(size).items())
     + "; queries, keys and values grow with n.",
 )
-export_menu("lesson", "what it costs", partial(exports.of_lesson, "What it costs", charts.cost, sizes))
+export_menu("lesson", "what it costs", partial(exports.of_lesson, "What it costs", cost.charts, sizes))
 for place, field, label, options in zip(
     st.columns(4, gap="medium"),
     ("n", "d_k", "n_heads", "n_layers"),
@@ -118,7 +117,7 @@ else:
     exponents = timings.exponents
     first, last = timing.LENGTHS[0], timing.LENGTHS[-1]
     chart.plotly_chart(
-        charts.measured_times(timings.seconds, theme=theme())["timings"],
+        timing.charts(timings.seconds, theme=theme())["timings"],
         key="timings",
         theme=None,
         config={"displayModeBar": False},
@@ -129,7 +128,7 @@ else:
         measured = {"seconds": {name: list(times) for name, times in timings.seconds.items()}}
         export_menu(
             "timings", "measured times",
-            partial(exports.of_lesson, f"Measured, d_k = {timings.d_k}", charts.measured_times, measured),
+            partial(exports.of_lesson, f"Measured, d_k = {timings.d_k}", timing.charts, measured),
         )  # fmt: skip
     for name, exponent in exponents.items():
         pace = timings.pace[name]

@@ -4,8 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from attnviz import charts
-from attnviz.lessons.exercises import EXERCISES
+from attnviz.lessons.exercises import EXERCISES, charts
 from attnviz.lessons.exercises.harder import hull_output
 from attnviz.lessons.typed import read_matrix
 from attnviz.ui import exports
@@ -70,7 +69,7 @@ if name == "hull":
     if query is not None:
         settings["query"] = query.tolist()
     picture.plotly_chart(
-        charts.exercise(name, **settings, theme=theme())["reach"],
+        charts.charts(name, **settings, theme=theme())["reach"],
         key="reach",
         theme=None,
         config={"displayModeBar": False},
@@ -82,7 +81,7 @@ if exercise.given or name == "hull":
     with below:
         export_menu(
             "exercise", f"exercise {plan.title}",
-            partial(exports.of_lesson, f"Exercise: {plan.title}", charts.exercise, {"name": name} | settings),
+            partial(exports.of_lesson, f"Exercise: {plan.title}", charts.charts, {"name": name} | settings),
         )  # fmt: skip
 
 with picker:

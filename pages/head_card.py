@@ -7,9 +7,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, components
+from attnviz import components, figures
 from attnviz.errors import AttnvizError
-from attnviz.labels import method
+from attnviz.labels import method, summary
 from attnviz.labels.examples import activity, as_typable_text, most_focused_query, targets_in
 from attnviz.labels.published import agreement, claims
 from attnviz.maps.attention_map import continues_word, head_map
@@ -103,7 +103,7 @@ heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(results)
 at = results.heads[number]
-found = charts.telling(results.found[number])
+found = summary.telling(results.found[number])
 causal = at.kind == "decoder"
 heading.title(str(at))
 heading.markdown(f"a head of **{plain(labels.short(entry))}**")
@@ -116,13 +116,13 @@ with left:
     with st.container(horizontal=True):
         export_menu(
             "evidence", name_of(entry.name, at, "labels"),
-            partial(exports.of_study, f"Labels of {at}", charts.head_evidence, entry, results, taken),
+            partial(exports.of_study, f"Labels of {at}", figures.evidence_charts, entry, results, taken),
         )  # fmt: skip
         keep = saved_views.popover()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
     measured = list(results.scores)
-    first = found[0]["label"] if found else charts.closest(results, number)[0].label
+    first = found[0]["label"] if found else summary.closest(results, number)[0].label
     label = current().scores_of if current().scores_of in measured else first
     chosen_by(
         st.selectbox, "scores_of", "Label", label, options=measured,
@@ -153,7 +153,7 @@ st.session_state.card_looked_at = looked_at
 scores = results.scores[label]
 example = [*scores.best[number], *scores.worst[number]][position]
 ids = results.examples[int(example)]
-numbers = {f"score, {method.spelt(one.label)}": one.score for one in charts.closest(results, number)}
+numbers = {f"score, {method.spelt(one.label)}": one.score for one in summary.closest(results, number)}
 certified = "none: the probe was not read"
 try:
     model = cache.loaded_model(entry.name, entry.revision)

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from attnviz import charts
+from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.models.catalog import checkpoints, training_curves
 from attnviz.traces import Head
@@ -73,7 +73,7 @@ with right:
 def draw(at: int) -> None:
     """The head's map and the marked curves at one step."""
     trace = cache.trace_of(f"{MODEL}@{at}", "bundled", url_state().text)
-    drawn = charts.head_is_born(trace, MODEL, at, layer, head, theme=theme())
+    drawn = figures.training_charts(trace, MODEL, at, layer, head, theme=theme())
     map_place.plotly_chart(
         drawn["map"],
         theme=None,
@@ -110,7 +110,7 @@ try:
     with left:
         export_menu(
             "born", name_of(MODEL, at, "step", step),
-            partial(exports.of_traced, "A head is born", charts.head_is_born, trace, at, str(at), settings),
+            partial(exports.of_traced, "A head is born", figures.training_charts, trace, at, str(at), settings),
         )  # fmt: skip
     badge(certificate_line, cache.certificate_of(trace), at)
 except AttnvizError as error:

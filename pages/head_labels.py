@@ -5,7 +5,8 @@ import json
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import figures
+from attnviz.labels import summary
 from attnviz.labels.method import spelt
 from attnviz.labels.results import as_table
 from attnviz.traces import Head
@@ -40,7 +41,8 @@ n_labelled = sum(bool(found) for found in results.found)
 tokens = sum(family["tokens"] for family in results.probes["families"])
 st.markdown(
     f"{len(results.heads)} heads of **{plain(labels.short(entry))}**, asked for {len(results.scores)} labels on "
-    f"{tokens:,} tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer too."
+    f"{tokens:,} tokens. {n_labelled} have one, most of them for a part of what they do; the rest have none: an answer "
+    "too."
 )
 
 left, right = st.columns(2, gap="large")
@@ -64,7 +66,7 @@ with st.container(width=420):
         st.selectbox, "scores_of", "Scores of", scores_of, options=labels.labels_that_count(results), format_func=spelt
     )
 cells = {
-    (head.layer, head.head): charts.evidence(results, place, scores_of) for place, head in enumerate(results.heads)
+    (head.layer, head.head): summary.evidence(results, place, scores_of) for place, head in enumerate(results.heads)
 }
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
 st.plotly_chart(
@@ -128,7 +130,7 @@ with st.container(horizontal=True):
 
 scores = {f"score of L{layer}.H{head}, {spelt(scores_of)}": one.score for (layer, head), one in cells.items()}
 strongest = dict(sorted(scores.items(), key=lambda one: -one[1])[:KEPT])
-own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in charts.closest(results, number)}
+own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in summary.closest(results, number)}
 source = saved_views.Source(entry.name, entry.revision)
 saved_views.recheck(finding, lambda kept: scores | own, [source])
 saved_views.save_button(

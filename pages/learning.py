@@ -6,7 +6,6 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts
 from attnviz.lessons import learning
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
@@ -64,7 +63,7 @@ seen, unseen = training.training[step], training.held_out[step]
 
 
 settings = {"rate": rate, "seed": seed, "step": step}
-drawn = charts.learning(**settings, theme=theme())
+drawn = learning.charts(**settings, theme=theme())
 
 
 def show(place, name: str, alt: str) -> None:
@@ -101,14 +100,14 @@ with right:
 
 st.subheader("The three matrices")
 tables = learning.tables(training.projections[step])
-for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), charts.TABLES.items()):
+for place, (name, (rows, columns, title)) in zip(st.columns(4, gap="medium"), learning.TABLES.items()):
     show(
         place,
         name,
         f"{title} at step {step}, {len(rows)} rows of {len(columns)}, entries between {tables[name].min():.2f} and "
         f"{tables[name].max():.2f}.",
     )
-export_menu("lesson", f"learning it step {step}", partial(exports.of_lesson, "Learning it", charts.learning, settings))
+export_menu("lesson", f"learning it step {step}", partial(exports.of_lesson, "Learning it", learning.charts, settings))
 st.caption(
     "Blue is above zero, orange below. W_Q and W_K alone look like noise, because turning both changes no score; their "
     "product shows what is learned: blue down the diagonal, where each question meets its name. W_V then lets colours "

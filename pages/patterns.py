@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import charts
 from attnviz.core.measures import variation
 from attnviz.errors import AttnvizError
+from attnviz.lessons import patterns
 from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
 from attnviz.maps.attention_map import row_in_every_head
 from attnviz.models.catalog import find_model
@@ -47,10 +47,10 @@ def in_words(words, row) -> str:
 
 left, right = st.columns(2, gap="large")
 if not chosen.read_by:
-    drawn = charts.made_up_pattern(theme=theme())
+    drawn = patterns.illustration_charts(theme=theme())
     draw(left, drawn["illustration"], "illustration", in_words(WORDS, ILLUSTRATION))
     with left:
-        export_menu("lesson", "patterns", partial(exports.of_lesson, "Patterns", charts.made_up_pattern, {}))
+        export_menu("lesson", "patterns", partial(exports.of_lesson, "Patterns", patterns.illustration_charts, {}))
     right.info("Pick a model above, and its heads appear here, the one that comes closest first.")
 else:
     try:
@@ -62,7 +62,7 @@ else:
         distances = variation(rows, target)
         order = np.argsort(distances, kind="stable")
         closest = heads[order[0]]
-        drawn = charts.real_patterns(trace, theme=theme())
+        drawn = patterns.model_charts(trace, theme=theme())
         draw(left, drawn["beside"], "beside",
              f"illustration {in_words(words, target)}; {closest} {in_words(words, rows[order[0]])}")  # fmt: skip
         certificate_line = left.empty()
@@ -86,7 +86,7 @@ else:
         with left:
             export_menu(
                 "lesson", name_of(entry.name, "patterns"),
-                partial(exports.of_traced, "Patterns", charts.real_patterns, trace, closest, "the row of sat", {}),
+                partial(exports.of_traced, "Patterns", patterns.model_charts, trace, closest, "the row of sat", {}),
             )  # fmt: skip
         badge(certificate_line, cache.certificate_of(trace), closest)
     except AttnvizError as error:

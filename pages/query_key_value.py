@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts
 from attnviz.core.attention import attention
-from attnviz.lessons.roles import FEATURES, TOKENS, X, asymmetry
+from attnviz.lessons import query_key_value
+from attnviz.lessons.query_key_value import FEATURES, TOKENS, X, asymmetry
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
@@ -43,7 +43,7 @@ mirrored = asymmetry(stages.scores)
 
 
 typed = {"needs": W_Q.tolist(), "offers": offers.tolist()}
-drawn = charts.query_key_value(**typed, theme=theme())
+drawn = query_key_value.charts(**typed, theme=theme())
 
 
 def draw(place, name: str, says: str) -> None:
@@ -78,7 +78,7 @@ values, story = st.columns([6, 5], gap="large")
 draw(values, "output", "What each word takes over from the others.")
 with values:
     export_menu(
-        "lesson", "query key value", partial(exports.of_lesson, "Query, key, value", charts.query_key_value, typed)
+        "lesson", "query key value", partial(exports.of_lesson, "Query, key, value", query_key_value.charts, typed)
     )
 with story:
     st.markdown(

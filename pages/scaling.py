@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from attnviz import charts
+from attnviz.lessons import scaling
 from attnviz.lessons.scaling import WIDTHS, sample_scores
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
@@ -29,7 +29,7 @@ st.markdown(
     f"the best of 16 keys takes **{here[False].winner:.0%}** of its row. Divided, they spread by "
     f"**{here[True].spread:.2f}** and it takes **{here[True].winner:.0%}**."
 )
-drawn = charts.why_divide(d_k, theme=theme())
+drawn = scaling.charts(d_k, theme=theme())
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
 for place, (name, chart) in zip(places, drawn.items()):
     place.plotly_chart(
@@ -40,7 +40,7 @@ for place, (name, chart) in zip(places, drawn.items()):
         alt=f"{chart.layout.title.text}: without and with the division by √d_k, for d_k from 1 to 1,024; at {d_k} "
         f"{getattr(here[False], name, here[False].winner):.3f} and {getattr(here[True], name, here[True].winner):.3f}.",
     )
-export_menu("lesson", "why divide", partial(exports.of_lesson, "Why divide by √d_k", charts.why_divide, {"d_k": d_k}))
+export_menu("lesson", "why divide", partial(exports.of_lesson, "Why divide by √d_k", scaling.charts, {"d_k": d_k}))
 st.caption(
     "200 queries with 16 keys each, drawn for each width with entries of mean 0 and variance 1. In a trained model "
     "entries are neither independent nor of variance 1: there the division sets where training starts, not where it "

@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import charts
-from attnviz.lessons import lookup
+from attnviz.lessons import soft_lookup
 from attnviz.ui import exports
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
@@ -16,12 +15,12 @@ from attnviz.ui.theme import theme
 
 chosen = url_state()
 direction = chosen.direction % 360
-temperature = min(lookup.TEMPERATURES, key=lambda known: abs(known - chosen.temperature))
-here = lookup.soft_lookup([direction], temperature)
-around = lookup.soft_lookup(charts.CIRCLE, temperature)
-most = math.log2(len(lookup.NAMES))
+temperature = min(soft_lookup.TEMPERATURES, key=lambda known: abs(known - chosen.temperature))
+here = soft_lookup.soft_lookup([direction], temperature)
+around = soft_lookup.soft_lookup(soft_lookup.CIRCLE, temperature)
+most = math.log2(len(soft_lookup.NAMES))
 try:
-    hard = f"**{lookup.hard_lookup(direction):g} mm**"
+    hard = f"**{soft_lookup.hard_lookup(direction):g} mm**"
 except KeyError:
     hard = f"**KeyError: {direction}**"
 
@@ -36,31 +35,31 @@ with pick_direction:
 with pick_temperature:
     chosen_by(
         st.select_slider, "temperature", "Temperature: from one key to all alike", temperature,
-        options=lookup.TEMPERATURES, help="Scores are divided by it. √d_k is such a temperature.",
+        options=soft_lookup.TEMPERATURES, help="Scores are divided by it. √d_k is such a temperature.",
     )  # fmt: skip
 stored = ", ".join(f"{name} ({angle:g}°): {value:g}" for name, angle, value in
-                   zip(lookup.NAMES, lookup.ANGLES, lookup.VALUES))  # fmt: skip
+                   zip(soft_lookup.NAMES, soft_lookup.ANGLES, soft_lookup.VALUES))  # fmt: skip
 st.markdown(
     f"`{{{stored}}}` at {direction}°: the dictionary says {hard}, the nearest key "
-    f"**{lookup.nearest_lookup([direction])[0]:g} mm**, attention **{here.answers[0]:.2f} mm** from weights of "
-    f"**{here.bits[0]:.2f} bits** (0: one key takes all; log₂ {len(lookup.NAMES)} = {most:g}: all alike)."
+    f"**{soft_lookup.nearest_lookup([direction])[0]:g} mm**, attention **{here.answers[0]:.2f} mm** from weights of "
+    f"**{here.bits[0]:.2f} bits** (0: one key takes all; log₂ {len(soft_lookup.NAMES)} = {most:g}: all alike)."
 )
-bits = [lookup.soft_lookup(np.array([direction]), step).bits[0] for step in lookup.TEMPERATURES]
+bits = [soft_lookup.soft_lookup(np.array([direction]), step).bits[0] for step in soft_lookup.TEMPERATURES]
 says = {
-    "shares": "; ".join(f"{name} {weight:.3f}" for name, weight in zip(lookup.NAMES, here.weights[0])),
+    "shares": "; ".join(f"{name} {weight:.3f}" for name, weight in zip(soft_lookup.NAMES, here.weights[0])),
     "answers": f"soft from {around.answers.min():.1f} to {around.answers.max():.1f} mm, here {here.answers[0]:.2f} mm",
-    "entropy": f"{bits[0]:.2f} bits at temperature {lookup.TEMPERATURES[0]}, {bits[-1]:.2f} at "
-    f"{lookup.TEMPERATURES[-1]:g}",
+    "entropy": f"{bits[0]:.2f} bits at temperature {soft_lookup.TEMPERATURES[0]}, {bits[-1]:.2f} at "
+    f"{soft_lookup.TEMPERATURES[-1]:g}",
     "slopes": f"soft {here.slopes[0]:.3f} mm a degree here, the nearest key's 0 wherever it has one",
 }
 settings = {"direction": direction, "temperature": temperature}
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
-for place, (name, chart) in zip(places, charts.soft_lookup(**settings, theme=theme()).items()):
+for place, (name, chart) in zip(places, soft_lookup.charts(**settings, theme=theme()).items()):
     place.plotly_chart(
         chart, key=f"lookup_{name}", theme=None, config={"displayModeBar": False},
         alt=f"{chart.layout.title.text}: {says[name]}.",
     )  # fmt: skip
-export_menu("lesson", "soft lookup", partial(exports.of_lesson, "Soft lookup", charts.soft_lookup, settings))
+export_menu("lesson", "soft lookup", partial(exports.of_lesson, "Soft lookup", soft_lookup.charts, settings))
 st.caption(
     "Learning needs a slope: a small change of the query has to change the answer. The nearest key's answer is flat, "
     "then jumps, so nothing flows back through it; the soft answer has a slope everywhere (here by the chain rule). "

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts
+from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.ui import cache, confirm_run, exports, pickers
 from attnviz.ui.address import CHECKED_ON
@@ -71,22 +71,26 @@ numbers[4].metric(
 st.subheader("Head by head")
 shown = st.segmented_control(
     "Difference",
-    list(charts.ERRORS),
+    list(figures.ERRORS),
     default="drift",
-    format_func=charts.ERRORS.get,
+    format_func=figures.ERRORS.get,
     required=True,
     label_visibility="collapsed",
 )
 table = pd.DataFrame(
     [
-        {"head": str(errors.address), "kind": errors.kind, **{name: getattr(errors, name) for name in charts.ERRORS}}
+        {
+            "head": str(errors.address),
+            "kind": errors.kind,
+            **{name: getattr(errors, name) for name in figures.ERRORS},
+        }
         for errors in certificate.heads
     ]
 ).sort_values(shown, ascending=False, ignore_index=True)
 gate = certificate.drift_tolerance if shown == "drift" else certificate.tolerance
 left, right = st.columns([3, 2], gap="large")
 with left:
-    for kind, chart in charts.certificate(certificate, shown, theme=theme()).items():
+    for kind, chart in figures.certificate_charts(certificate, shown, theme=theme()).items():
         st.plotly_chart(
             chart,
             theme=None,
@@ -107,7 +111,7 @@ with right:
         hide_index=True,
         height=380,
         column_config={
-            name: st.column_config.NumberColumn(label, format="%.1e") for name, label in charts.ERRORS.items()
+            name: st.column_config.NumberColumn(label, format="%.1e") for name, label in figures.ERRORS.items()
         },
     )
 

@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import figures
 from attnviz.core import attention as core
+from attnviz.lessons import worked_example as lesson
 from attnviz.lessons.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
 from attnviz.ui import exports
 from attnviz.ui.address import STAGES
@@ -66,7 +67,7 @@ with right:
         format_func=lambda i: plain(tokens[i]), required=True,
     )  # fmt: skip
     if len(axes) == 2:
-        for place, (name, plane) in zip(st.columns(2), charts.planes(example, row, theme=theme()).items()):
+        for place, (name, plane) in zip(st.columns(2), lesson.planes(example, row, theme=theme()).items()):
             place.plotly_chart(
                 plane, key=f"plane_{name[0]}", theme=None, config={"displayModeBar": False},
                 alt=f"The plane with {name}: "
@@ -142,7 +143,7 @@ if stage == "output":
     shown_too |= {"scaled": chosen.scaled, "causal": chosen.causal, "row": row, "key": key}
     export_menu(
         "story", "one number of the worked example",
-        partial(exports.of_lesson, "One number of the worked example", charts.worked_example, shown_too),
+        partial(exports.of_lesson, "One number of the worked example", lesson.charts, shown_too),
     )  # fmt: skip
 
 if preset_of(inputs) == THE_SECTION:
@@ -160,7 +161,7 @@ if preset_of(inputs) == THE_SECTION:
     draw(book, "printed", printed, labels, "As printed", "Framed: not the exact number to two digits.",
          digits=2, flagged=off)  # fmt: skip
     draw(ours, "exact", exact, labels, "Exact", "Unscaled and unmasked, as in the section.", digits=4)
-    export_menu("book", "as printed", partial(exports.of_lesson, "As printed and exact", charts.as_printed, {}))
+    export_menu("book", "as printed", partial(exports.of_lesson, "As printed and exact", lesson.printed_charts, {}))
 
 with st.expander("The code that computed this", icon=":material/code:"):
     st.code(

@@ -66,7 +66,8 @@ for path in sys.argv[1:]:
     exec(Path(path).read_text(encoding="utf-8"), names)
     charts = names["charts"] if "charts" in names else {"figure": names["figure"]}
     made[Path(path).stem] = {chart: [
-        [one.type, part, list(np.shape(values)), round(float(np.abs(np.nan_to_num(values, posinf=0, neginf=0)).sum()), 4)]
+        [one.type, part, list(np.shape(values)),
+         round(float(np.abs(np.nan_to_num(values, posinf=0, neginf=0)).sum()), 4)]
         for one in figure.data for part in ("z", "x", "y")
         for values in [getattr(one, part, None)] if values is not None and np.asarray(values).dtype.kind in "fiu"
     ] for chart, figure in charts.items()}

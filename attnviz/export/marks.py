@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from attnviz.export import paper
 from attnviz.export.figure_set import Drawing, Picture
-from attnviz.figures.heads import ROW, mosaic_of, scaled
+from attnviz.figures.heatmap import ROW, mosaic_of, scaled
 from attnviz.figures.theme import HEAD_COLOURS, THEMES, shortened, visible
 from attnviz.maps.attention_map import strongest_cells
 

@@ -1,11 +1,8 @@
 """The Python lines that make a picture's numbers again: a program for each view."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from attnviz.lessons.worked_example import Inputs
 from attnviz.maps.options import MapOptions
 from attnviz.traces import Head, Trace
 
@@ -91,13 +88,11 @@ def of_comparison(sides: Sequence[tuple[Trace, Head]], shown: Sequence[MapOption
     return _program(sorted(imports), "\n".join(opening), "\n".join(lines), _map(**drawn))
 
 
-def of_example(inputs: Inputs, scaled: bool, causal: bool) -> str:
-    """The worked example."""
-    matrices = ", ".join(
-        f"np.array({np.asarray(one).tolist()})" for one in (inputs.X, inputs.W_Q, inputs.W_K, inputs.W_V)
-    )
+def of_example(tokens: Sequence[str], typed: Sequence[list], scaled: bool, causal: bool) -> str:
+    """The worked example of X, W_Q, W_K and W_V as they are `typed`."""
+    matrices = ", ".join(f"np.array({one})" for one in typed)
     lines = f"""\
-inputs = Inputs({inputs.tokens!r}, {matrices})
+inputs = Inputs({tuple(tokens)!r}, {matrices})
 example = worked_example(inputs, scaled={scaled}, causal={causal})
 print(example.stages.scores, example.stages.weights, example.stages.output, sep="\\n")"""
     imports = ["import numpy as np", "from attnviz.lessons.worked_example import Inputs, worked_example"]
@@ -105,16 +100,22 @@ print(example.stages.scores, example.stages.weights, example.stages.output, sep=
     return _program(imports, "", lines, figure)
 
 
-def of_charts(make: str, *given: str, imports: Sequence[str] = (), opening: str = "", **chosen: Any) -> str:
-    """Charts by a function of `attnviz.charts`, of what is `given` by the lines of `opening` and of what is chosen."""
+def of_charts(
+    make: Callable[..., Any], *given: str, imports: Sequence[str] = (), opening: str = "", **chosen: Any
+) -> str:
+    """Charts by a function of `attnviz.figures` or of a lesson, of what is `given` by the lines of `opening` and of
+    what is chosen."""
+    package, _, module = make.__module__.rpartition(".")
+    called = make.__name__ if package == "attnviz.figures" else f"{module}.{make.__name__}"
     lines = f"""\
-charts = {make}(
+charts = {called}(
     {_arguments(*given, **chosen)}
 )
 for name, figure in charts.items():
     print(name, len(figure.data))"""
     every = '    figure.write_html(f"{name}.html")\n'
-    return _beginning([f"from attnviz.charts import {make}", *imports], opening, lines) + "\n" + every
+    where = f"from {package} import {called.partition('.')[0]}"
+    return _beginning([where, *imports], opening, lines) + "\n" + every
 
 
 def _program(imports: Sequence[str], opening: str, lines: str, figure: str) -> str:
@@ -160,7 +161,7 @@ def _measured(
     imports, lines = set(), []
     for name, measure in measures.items():
         if measure == "divergence":
-            imports |= {"from attnviz.maps.similarity import apart", "from attnviz import Head"}
+            imports |= {"from attnviz import Head, head_divergence"}
             lines += [
                 f"others = [attnviz.trace(model, text) for text in {list(near)!r}]",
                 f"{name} = head_divergence([trace, *others], Head{tuple(vars(head).values())!r})",

@@ -1,10 +1,8 @@
 """Arrays to Plotly figures; no Streamlit, no torch. Every figure takes a `theme`, "light" or "dark"."""
 
-from attnviz.figures.cell import cell_story
-from attnviz.figures.certificate import certificate_grid, errors_by_route
-from attnviz.figures.cost import measured_times, memory_wall, operations_over_length
-from attnviz.figures.exercises import small_map, within_reach
-from attnviz.figures.heads import (
+from attnviz.figures.certificate import ERRORS, architecture_charts, certificate_charts
+from attnviz.figures.head_plane import maps_in_a_row, plane_of_heads
+from attnviz.figures.heatmap import (
     CLICKABLE,
     all_heads,
     fitting,
@@ -15,53 +13,37 @@ from attnviz.figures.heads import (
     thumbnails,
     weight_map,
 )
-from attnviz.figures.labels import head_evidence, label_mosaic, scores_over_heads
-from attnviz.figures.learning import learning_curves, signed_matrix
-from attnviz.figures.lookup import over_direction, over_temperature, shares
-from attnviz.figures.overview import along_text, overview
-from attnviz.figures.patterns import row_of_every_head, rows_beside
-from attnviz.figures.plane import queries_and_keys, values_and_outputs
-from attnviz.figures.relation import maps_in_a_row, plane_of_heads
-from attnviz.figures.scaling import over_width, two_rows
-from attnviz.figures.training import training_curves
-from attnviz.figures.worked_example import matrix
+from attnviz.figures.labels import evidence_charts, label_charts, label_mosaic, scores_over_heads
+from attnviz.figures.matrix import matrix
+from attnviz.figures.small_map import small_map
+from attnviz.figures.text_overview import overview, overview_charts
+from attnviz.figures.training import training_charts
+from attnviz.figures.weight_breakdown import weight_breakdown, weight_breakdown_in
 
 __all__ = [
     "CLICKABLE",
+    "ERRORS",
     "all_heads",
-    "along_text",
-    "cell_story",
-    "certificate_grid",
-    "errors_by_route",
+    "architecture_charts",
+    "certificate_charts",
+    "evidence_charts",
     "fitting",
     "grid_of_heads",
-    "head_evidence",
     "heatmap",
+    "label_charts",
     "label_mosaic",
-    "learning_curves",
     "maps_in_a_row",
     "matrix",
     "measured_heads",
-    "measured_times",
-    "memory_wall",
-    "operations_over_length",
     "outline",
-    "over_direction",
-    "over_temperature",
-    "over_width",
     "overview",
+    "overview_charts",
     "plane_of_heads",
-    "queries_and_keys",
-    "row_of_every_head",
-    "rows_beside",
     "scores_over_heads",
-    "shares",
-    "signed_matrix",
     "small_map",
     "thumbnails",
-    "training_curves",
-    "two_rows",
-    "values_and_outputs",
+    "training_charts",
+    "weight_breakdown",
+    "weight_breakdown_in",
     "weight_map",
-    "within_reach",
 ]

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, styled
+from attnviz.validation.table import stored_report
+
+ERRORS = {"drift": "End to end", "weight_error": "Weights", "output_error": "Output"}
 
 
 def certificate_grid(errors: np.ndarray, gate: float, *, title: str, theme: str = "light") -> go.Figure:
@@ -74,3 +78,24 @@ def errors_by_route(errors: Sequence[tuple[str, float]], *, theme: str = "light"
     figure.layout.showlegend = True
     figure.layout.legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     return figure
+
+
+def certificate_charts(found: Any, shown: str, *, theme: str = "light") -> dict[str, go.Figure]:
+    """One of ERRORS for every head of a certificate, a chart for each kind of layer."""
+    gate = found.drift_tolerance if shown == "drift" else found.tolerance
+    charts = {}
+    for kind in dict.fromkeys(errors.kind for errors in found.heads):
+        errors_of = [errors for errors in found.heads if errors.kind == kind]
+        shape = (1 + max(getattr(errors, side) for errors in errors_of) for side in ("layer", "head"))
+        grid = np.full(tuple(shape), np.nan)
+        for errors in errors_of:
+            grid[errors.layer, errors.head] = getattr(errors, shown)
+        title = f"{ERRORS[shown]}: largest difference, {kind}"
+        charts[kind] = certificate_grid(grid, gate, title=title, theme=theme)
+    return charts
+
+
+def architecture_charts(*, theme: str = "light") -> dict[str, go.Figure]:
+    """The errors of all certified architectures."""
+    passed = [one for one in stored_report()["architectures"] if one["passed"]]
+    return {"errors": errors_by_route([(one["route"], one["drift"]) for one in passed], theme=theme)}

@@ -5,13 +5,15 @@ A label is known by its letter; its colour says the family, and how the cell is 
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.heads import GRID_WIDTH
+from attnviz.figures.heatmap import GRID_WIDTH
 from attnviz.figures.theme import THEMES, styled
+from attnviz.labels.method import spelt
+from attnviz.labels.summary import Evidence, closest, evidence, first_labels
 
 # After Okabe & Ito, apart for every eye: for the light theme, and lighter for the dark one.
 FAMILIES = {
@@ -39,25 +41,6 @@ SIGNS = {
 SHARE = {"high": 1.0, "medium": 0.42, "low": 0.14}  # of the family's colour in a cell
 COUNTED = 16  # heads a layer; with more, a cell has no room for the count of further labels
 FRAMES = {"medium": "solid", "low": "dot"}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One label of one head: its score with the interval, its control's score, what the lower bound has to pass, and
-    the confidence, "" where the label is not given."""
-
-    label: str
-    score: float
-    low: float
-    high: float
-    baseline: float
-    threshold: float
-    confidence: str = ""
-
-    @property
-    def near(self) -> bool:
-        """Whether the threshold lies within the interval: with other probes the verdict could be the other one."""
-        return self.low <= self.threshold <= self.high
 
 
 def letter_of(label: str) -> str:
@@ -228,6 +211,28 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
     styled(figure, theme, height=34 * len(rows) + 76, margin={"l": left, "r": 8, "t": 42, "b": 30}, title=title)
     figure.layout.title.update(xref="container")
     return figure
+
+
+def label_charts(
+    results: Any, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
+) -> dict[str, go.Figure]:
+    """Every head of a study with the first of its labels that count (`label` "" for all kinds), the evidence of one
+    head, and one label's scores over all heads."""
+    at = layer, head
+    cells = first_labels(results, label, confidence)
+    scores = {(one.layer, one.head): evidence(results, number, scores_of) for number, one in enumerate(results.heads)}
+    return {
+        "mosaic": label_mosaic(cells, chosen=at, theme=theme),
+        **evidence_charts(results, layer, head, theme=theme),
+        "scores": scores_over_heads(scores, title=spelt(scores_of).capitalize(), chosen=at, theme=theme),
+    }
+
+
+def evidence_charts(results: Any, layer: int, head: int, *, theme: str = "light") -> dict[str, go.Figure]:
+    """The labels that a head of a study has, and those that it comes closest to."""
+    number = [(one.layer, one.head) for one in results.heads].index((layer, head))
+    rows = [(spelt(one.label), one) for one in closest(results, number)]
+    return {"evidence": head_evidence(rows, title="Scores and thresholds", theme=theme)}
 
 
 def _told(place: tuple[int, int], labels: Sequence[tuple[str, str, str, float]]) -> str:

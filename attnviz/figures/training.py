@@ -6,7 +6,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from attnviz.figures.heatmap import heatmap
 from attnviz.figures.theme import THEMES, styled
+from attnviz.models.catalog import training_curves as curves_of
+from attnviz.traces import Trace
 
 PANELS = {
     "induction": "weight on the induction target",
@@ -53,3 +56,14 @@ def training_curves(
     figure.update_yaxes(constrain=None, showgrid=True, gridcolor=colours.ink[1])
     figure.update_xaxes(title="training step", row=4, col=1)
     return figure
+
+
+def training_charts(
+    trace: Trace, model: str, step: int, layer: int, head: int, *, theme: str = "light"
+) -> dict[str, go.Figure]:
+    """A head at one step of a bundled model's training, on a text that its checkpoint read, and all of its training."""
+    title = f"L{layer}.H{head} at step {step:,}"
+    return {
+        "map": heatmap(trace, layer, head, theme=theme, title=title),
+        "curves": training_curves(curves_of(model), step, layer, head, theme=theme),
+    }

@@ -58,11 +58,11 @@ class LabelResults:
     """All that the probes say of a model's heads, in the order of `heads`.
 
     `sink_token_share` and `entropy` [heads] are shares from 0 to 1: of the weight on first and special tokens, and of
-    the entropy that uniform weights would have. `scores` holds every label that was measured, `found` each head's verdicts (as in
-    `labels.verdicts`), and `examples` the token ids of the sequences that the scores refer to. `copies` [heads, 3] says
-    by how many nats a head that looks where induction looks raises the logit of what it looks for, with the 95 %
-    interval; NaN for other heads, None where there is no such head or nothing can be said. `effects` is
-    None until `effects.with_effects` has removed heads, and filled the effects in `found`.
+    the entropy that uniform weights would have. `scores` holds every label that was measured, `found` each head's
+    verdicts (as in `decide.verdicts`), and `examples` the token ids of the sequences that the scores refer to.
+    `copies` [heads, 3] says by how many nats a head that looks where induction looks raises the logit of what it
+    looks for, with the 95 % interval; NaN for other heads, None where there is no such head or nothing can be said.
+    `effects` is None until `effects.with_effects` has removed heads, and filled the effects in `found`.
     """
 
     model: str

@@ -1,6 +1,12 @@
 """A small example of the three roles: words by their features, what each kind of word needs, and what it offers."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import plotly.graph_objects as go
+
+from attnviz import figures
+from attnviz.core.attention import attention
 
 TOKENS = ("dog", "chased", "ball", "it")
 FEATURES = ("noun", "verb", "pronoun", "alive")
@@ -17,3 +23,26 @@ def asymmetry(scores: np.ndarray) -> float:
     With one projection W for both, S = X W Wᵀ Xᵀ, and S equals its own transpose.
     """
     return float(np.abs(scores - scores.T).max())
+
+
+# ---- figures
+
+
+def charts(
+    needs: Sequence[Sequence[float]], offers: Sequence[Sequence[float]], *, theme: str = "light"
+) -> dict[str, go.Figure]:
+    """`needs` is W_Q, `offers` W_K; the value of a word is its own features."""
+    Q, K = X @ np.asarray(needs, dtype=float), X @ np.asarray(offers, dtype=float)
+    stages = attention(Q, K, X)
+    shown = {
+        "queries": (Q, FEATURES, "Queries  X·W_Q"),
+        "keys": (K, FEATURES, "Keys  X·W_K"),
+        "scores": (stages.scores, TOKENS, "Scores  Q·Kᵀ"),
+        "weights": (stages.weights, TOKENS, "Weights  softmax"),
+        "output": (stages.output, FEATURES, "Output  weights·V"),
+    }
+    row = TOKENS.index("it")
+    return {
+        name: figures.matrix(values, TOKENS, columns, title=title, digits=2, chosen_row=row, theme=theme)
+        for name, (values, columns, title) in shown.items()
+    }

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import plotly.graph_objects as go
 
 from attnviz.core.attention import attention
-from attnviz.lessons.cost import Size, operations
+from attnviz.lessons.cost import Size, measured_times, operations
 
 LENGTHS = (64, 128, 256, 512, 768, 1024, 1536, 2048)
 FITTED_FROM = 512  # below it a call's fixed cost hides how the time grows
@@ -57,6 +58,12 @@ def fitted_exponent(lengths: Sequence[int], seconds: Sequence[float]) -> float:
     fitted = [(n, t) for n, t in zip(lengths, seconds) if n >= FITTED_FROM]
     n, t = np.log(fitted).T
     return float(np.polyfit(n, t, deg=1)[0])
+
+
+def charts(seconds: Mapping[str, Sequence[float]], *, theme: str = "light") -> dict[str, go.Figure]:
+    """Seconds for each of LENGTHS, by the name of the implementation: those of one machine at one time."""
+    exponents = {name: fitted_exponent(LENGTHS, times) for name, times in seconds.items()}
+    return {"timings": measured_times(LENGTHS, seconds, exponents, theme=theme)}
 
 
 def _torch_is_here() -> bool:

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import plotly.graph_objects as go
 
+from attnviz import figures
 from attnviz.core.attention import Stages, attention, causal_mask
+from attnviz.figures.weight_breakdown import weight_breakdown
+from attnviz.lessons.plane import queries_and_keys, values_and_outputs
 from attnviz.lessons.typed import read_matrix
 
 FEWEST, MOST = 2, 8  # tokens
@@ -137,3 +141,47 @@ PRESETS = {
         np.array([[1.0, 0.5], [4.0, 3.0], [0.5, 1.0]]), np.eye(2), np.eye(2), np.eye(2),
     ),
 }  # fmt: skip
+
+
+# ---- figures
+
+
+def printed_charts(*, theme: str = "light") -> dict[str, go.Figure]:
+    """The section's figures of the worked example, those framed that are not right, and the exact ones."""
+    example = worked_example()
+    tokens = example.inputs.tokens
+    printed, exact, off = printed_and_exact()
+    columns = (*(f"→ {token}" for token in tokens), "out d0", "out d1")
+    return {
+        "printed": figures.matrix(printed, tokens, columns, title="As printed", digits=2, flagged=off, theme=theme),
+        "exact": figures.matrix(exact, tokens, columns, title="Exact", theme=theme),
+    }
+
+
+def charts(
+    tokens: Sequence[str],
+    X: Sequence[Sequence[float]],
+    W_Q: Sequence[Sequence[float]],
+    W_K: Sequence[Sequence[float]],
+    W_V: Sequence[Sequence[float]],
+    *,
+    scaled: bool,
+    causal: bool,
+    row: int,
+    key: int,
+    theme: str = "light",
+) -> dict[str, go.Figure]:
+    """Beside the worked example's matrices: the plane, where it has two dimensions, and the story of one weight."""
+    inputs = Inputs(tuple(tokens), *(np.asarray(one, dtype=float) for one in (X, W_Q, W_K, W_V)))
+    example = worked_example(inputs, scaled=scaled, causal=causal)
+    flat = planes(example, row, theme=theme) if inputs.X.shape[1] == 2 else {}
+    return flat | weight_breakdown(example.stages, (example.Q, example.K, example.V), (row, key), tokens, theme=theme)
+
+
+def planes(example: WorkedExample, row: int, *, theme: str = "light") -> dict[str, go.Figure]:
+    """A worked example of two dimensions in the plane, one row followed."""
+    tokens = example.inputs.tokens
+    return {
+        "queries and keys": queries_and_keys(example.Q, example.K, tokens, row, theme=theme),
+        "values and outputs": values_and_outputs(example.V, example.stages.output, tokens, row, theme=theme),
+    }

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from attnviz.charts import MOST_NUMBERED, small_matrix
 from attnviz.lessons.exercises import Choice, Numbers, Shown, Table
+from attnviz.lessons.exercises.charts import MOST_NUMBERED, small_matrix
 from attnviz.ui import address
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, on_screen, url_state

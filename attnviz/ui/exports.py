@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from attnviz import charts, figures
+from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.export import Drawing, Picture, Plotted, Provenance, script
 from attnviz.files import trace_file
@@ -175,7 +175,7 @@ def of_example(
         "worked example", "none", "attention from scratch", {"words": " ".join(tokens)}, "worked", "example",
         typed | settings, "computed by the core, from the numbers in the settings",
     )  # fmt: skip
-    python = script.of_example(example.inputs, settings["scaled"], settings["causal"])
+    python = script.of_example(tokens, list(typed.values()), settings["scaled"], settings["causal"])
     return Picture("The worked example", drawings, source.lines(), python)
 
 
@@ -184,7 +184,7 @@ def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], 
     source = Provenance(
         title, "none", "a lesson", {}, "none", "of a model", chosen, "computed by attnviz from these settings"
     )
-    python = script.of_charts(make.__name__, **chosen)
+    python = script.of_charts(make, **chosen)
     return Plotted(title, make(**chosen, theme=look), look, source.lines(), python)
 
 
@@ -192,7 +192,7 @@ def of_traced(
     title: str, make: Callable[..., dict], trace: Trace, head: Head, shown: str, chosen: Mapping[str, Any], look: str
 ) -> Plotted:
     """Charts of a trace; `shown` says what of it, such as one head."""
-    python = script.of_charts(make.__name__, "trace", opening=script.opening_of(trace), **chosen)
+    python = script.of_charts(make, "trace", opening=script.opening_of(trace), **chosen)
     told = _source(trace, head, shown, chosen).lines()
     return Plotted(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
 
@@ -208,7 +208,7 @@ def of_study(
     )  # fmt: skip
     opening = f"model = attnviz.load_model({entry.name!r})\nresults = evaluate_or_load(model)"
     imports = ["from attnviz import evaluate_or_load"]
-    python = script.of_charts(make.__name__, "results", imports=imports, opening=opening, **chosen)
+    python = script.of_charts(make, "results", imports=imports, opening=opening, **chosen)
     return Plotted(f"{title} of {entry.name}", make(results, **chosen, theme=look), look, source.lines(), python)
 
 
@@ -221,13 +221,13 @@ def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str,
     opening = script.opening_of(trace) if on_text else f"model = attnviz.load_model({trace.model!r})"
     opening += f"\nfound = {name}({'model, trace' if on_text else 'model'})"
     python = script.of_charts(
-        "certificate",
+        figures.certificate_charts,
         "found",
         imports=[f"from attnviz import {name}"],
         opening=opening,
         **chosen,
     )
-    drawn = charts.certificate(found, **chosen, theme=look)
+    drawn = figures.certificate_charts(found, **chosen, theme=look)
     return Plotted(f"The certificate of {trace.model}", drawn, look, told, python)
 
 

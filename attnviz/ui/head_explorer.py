@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import figures
 from attnviz.files import weights_file
 from attnviz.maps.attention_map import MEASURES, AttentionMap, continues_word, ranked
 from attnviz.maps.options import MapOptions
@@ -219,8 +219,8 @@ def weight_breakdown(at: Selection) -> None:
     cell = {"kind": at.kind, "layer": at.layer, "head": at.head, "query": at.query, "key": at.key}
     export_menu(
         "story", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
-        partial(exports.of_traced, f"{queries[at.query]} → {keys[at.key]}", charts.story_in, at.trace, at.chosen,
-                str(at.chosen), cell),
+        partial(exports.of_traced, f"{queries[at.query]} → {keys[at.key]}", figures.weight_breakdown_in, at.trace,
+                at.chosen, str(at.chosen), cell),
     )  # fmt: skip
 
 

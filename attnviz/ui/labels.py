@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.figures.labels import SIGNS, letter_of
+from attnviz.labels import summary
 from attnviz.labels.criteria import CONFIDENCES, CRITERIA
 from attnviz.labels.method import spelt
 from attnviz.models.catalog import ModelEntry
@@ -147,12 +148,12 @@ def filters(results: Any) -> None:
 
 def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The labels of a head that the filters let through, the most telling first."""
-    return charts.counted(found, current().label, current().confidence)
+    return summary.counted(found, current().label, current().confidence)
 
 
 def mosaic(results: Any, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
-    cells = charts.first_labels(results, current().label, current().confidence)
+    cells = summary.first_labels(results, current().label, current().confidence)
     labelled = sum(bool(labels) for labels in cells.values())
     st.plotly_chart(
         figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
@@ -198,7 +199,7 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
         return
     with st.container(horizontal=True, gap="small"):
-        for row in charts.telling(found):
+        for row in summary.telling(found):
             _, family = SIGNS[row["label"].split(":")[0]]
             st.badge(
                 f"{letter_of(row['label'])} · {spelt(row['label'])} {row['score']:.2f} · {row['confidence']}",
@@ -210,15 +211,16 @@ def show_evidence(results: Any, number: int, key: str) -> None:
     """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
     head = results.heads[number]
     st.plotly_chart(
-        charts.head_evidence(results, head.layer, head.head, theme=theme())["evidence"],
+        figures.evidence_charts(results, head.layer, head.head, theme=theme())["evidence"],
         key=key, theme=None, config={"displayModeBar": False},
         alt="; ".join(f"{spelt(one.label)} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
-                      f"{one.confidence or 'no'} label" for one in charts.closest(results, number)),
+                      f"{one.confidence or 'no'} label" for one in summary.closest(results, number)),
     )  # fmt: skip
     st.caption(
         "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
-        f"**Share on sink tokens {results.sink_token_share[number]:.0%}**: weight on the first and special tokens, where a "
-        f"head that finds nothing leaves it. **Entropy share {results.entropy[number]:.0%}**: 100 % would be uniform weights."
+        f"**Share on sink tokens {results.sink_token_share[number]:.0%}**: weight on the first and special tokens, "
+        "where a head that finds nothing leaves it. "
+        f"**Entropy share {results.entropy[number]:.0%}**: 100 % would be uniform weights."
     )
 
 
@@ -298,7 +300,7 @@ def take_mosaic(entry: ModelEntry, results: Any, key: str, chosen: Head) -> None
                 "confidence": current().confidence, "scores_of": scores_of(results)}  # fmt: skip
     export_menu(
         key, name_of(entry.name, "head labels"),
-        partial(exports.of_study, "Head labels", charts.head_labels, entry, results, settings),
+        partial(exports.of_study, "Head labels", figures.label_charts, entry, results, settings),
     )  # fmt: skip
 
 

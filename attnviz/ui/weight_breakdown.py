@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from attnviz.charts import story
 from attnviz.core.attention import Stages
+from attnviz.figures.weight_breakdown import weight_breakdown
 from attnviz.ui.messages import plain
 from attnviz.ui.theme import theme
 
@@ -43,7 +43,7 @@ def show_breakdown(
             else "."
         )
     )
-    charts = story(stages, vectors, cell, keys, theme=theme())
+    charts = weight_breakdown(stages, vectors, cell, keys, theme=theme())
     for place, (name, chart) in zip(st.columns(len(charts)), charts.items()):
         place.plotly_chart(
             chart,

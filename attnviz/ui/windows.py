@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from attnviz import charts, figures
+from attnviz import figures
 from attnviz.maps.attention_map import sides_in_words
 from attnviz.maps.difference import align_window
 from attnviz.maps.options import TOGETHER, MapOptions
@@ -46,7 +46,7 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options
         at = Head(kind, layer, head)
         export_menu(
             "overview", name_of(trace.model, at, "along the text"),
-            partial(exports.of_traced, f"{at} along the text", charts.overview, trace, at, str(at), settings),
+            partial(exports.of_traced, f"{at} along the text", figures.overview_charts, trace, at, str(at), settings),
         )  # fmt: skip
     together = options.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")

@@ -10,6 +10,7 @@ import transformers
 from attnviz import figures
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
+from attnviz.files import trace_file
 from attnviz.models.loading import load_model
 from attnviz.traces import KINDS
 from attnviz.validation.certificate import certify, validate

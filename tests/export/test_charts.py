@@ -16,12 +16,13 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from attnviz import charts, export
+from attnviz import export, figures
 from attnviz.capture.tracing import trace, trace_ids
 from attnviz.export.tables import series_of
 from attnviz.figures.theme import THEMES
 from attnviz.labels.cache import load_cached
-from attnviz.lessons import patterns, roles
+from attnviz.lessons import cost, learning, patterns, query_key_value, scaling, soft_lookup, timing, worked_example
+from attnviz.lessons.exercises import charts
 from attnviz.lessons.worked_example import SECTION
 from attnviz.maps.attention_map import head_map
 from attnviz.models.catalog import find_model
@@ -38,21 +39,24 @@ SIZES = {"n": 4096, "d_k": 64, "n_heads": 12, "n_layers": 12}
 TIMES = {"core": [1e-5, 4e-5, 1.6e-4, 6.4e-4, 1.5e-3, 2.6e-3, 5.8e-3, 1e-2]}
 EXAMPLE = {name: getattr(SECTION, name).tolist() for name in ("X", "W_Q", "W_K", "W_V")}
 LESSONS = {
-    "query_key_value": (charts.query_key_value, {"needs": roles.NEEDS.tolist(), "offers": roles.OFFERS.tolist()}),
-    "soft_lookup": (charts.soft_lookup, {"direction": 100, "temperature": 0.5}),
-    "why_divide": (charts.why_divide, {"d_k": 64}),
-    "cost": (charts.cost, SIZES),
-    "measured_times": (charts.measured_times, {"seconds": TIMES}),
-    "made_up_pattern": (charts.made_up_pattern, {}),
-    "learning": (charts.learning, {"rate": 1.0, "seed": 0, "step": 40}),
-    "hull": (charts.exercise, {"name": "hull", "query": [[1.0, 0.0, 0.5]]}),
-    "maps": (charts.exercise, {"name": "patterns", "solution": True}),
+    "query_key_value": (
+        query_key_value.charts,
+        {"needs": query_key_value.NEEDS.tolist(), "offers": query_key_value.OFFERS.tolist()},
+    ),
+    "soft_lookup": (soft_lookup.charts, {"direction": 100, "temperature": 0.5}),
+    "why_divide": (scaling.charts, {"d_k": 64}),
+    "cost": (cost.charts, SIZES),
+    "measured_times": (timing.charts, {"seconds": TIMES}),
+    "made_up_pattern": (patterns.illustration_charts, {}),
+    "learning": (learning.charts, {"rate": 1.0, "seed": 0, "step": 40}),
+    "hull": (charts.charts, {"name": "hull", "query": [[1.0, 0.0, 0.5]]}),
+    "maps": (charts.charts, {"name": "patterns", "solution": True}),
     "worked_example": (
-        charts.worked_example,
+        worked_example.charts,
         {"tokens": list(SECTION.tokens)} | EXAMPLE | {"scaled": True, "causal": True, "row": 2, "key": 0},
     ),
-    "as_printed": (charts.as_printed, {}),
-    "architectures": (charts.architectures, {}),
+    "as_printed": (worked_example.printed_charts, {}),
+    "architectures": (figures.architecture_charts, {}),
 }
 OF_MODELS = ("real_patterns", "head_is_born", "story_in", "overview", "certificate", "head_labels", "head_evidence")
 FEW = ("soft_lookup", "cost", "hull", "head_labels")  # of every kind of trace; the others are drawn when there is time
@@ -70,23 +74,32 @@ def picture(name, look="light"):
     if name in LESSONS:
         return exports.of_lesson(name, *LESSONS[name], look)
     if name == "real_patterns":
-        return exports.of_traced(name, charts.real_patterns, traced(patterns.TEXT), HEAD, "a row", {}, look)
+        return exports.of_traced(name, patterns.model_charts, traced(patterns.TEXT), HEAD, "a row", {}, look)
     if name == "head_is_born":
         settings = {"model": "tiny-gpt", "step": 800, "layer": 1, "head": 1}
-        return exports.of_traced(name, charts.head_is_born, traced(model="tiny-gpt@800"), HEAD, "L1.H1", settings, look)
+        return exports.of_traced(
+            name, figures.training_charts, traced(model="tiny-gpt@800"), HEAD, "L1.H1", settings, look
+        )
     if name == "story_in":
         cell = {"kind": "decoder", "layer": 1, "head": 1, "query": 5, "key": 2}
-        return exports.of_traced(name, charts.story_in, traced(), HEAD, "L1.H1", cell, look)
+        return exports.of_traced(name, figures.weight_breakdown_in, traced(), HEAD, "L1.H1", cell, look)
     if name == "overview":
         at = vars(HEAD) | {"queries": (2, 6), "keys": (0, 4)}
-        return exports.of_traced(name, charts.overview, traced(), HEAD, "L1.H1", at, look)
+        return exports.of_traced(name, figures.overview_charts, traced(), HEAD, "L1.H1", at, look)
     if name == "certificate":
         found = certify(load_model("tiny-gpt"), traced())
         return exports.of_certificate(traced(), found, True, {"shown": "drift"}, look)
     results, settings = load_cached(load_model("tiny-gpt")), {"layer": 1, "head": 1}
     if name == "head_labels":
         settings |= {"label": "", "confidence": "low", "scores_of": "induction"}
-    return exports.of_study(name, getattr(charts, name), find_model("tiny-gpt"), results, settings, look)
+    return exports.of_study(
+        name,
+        {"head_labels": figures.label_charts, "head_evidence": figures.evidence_charts}[name],
+        find_model("tiny-gpt"),
+        results,
+        settings,
+        look,
+    )
 
 
 @cache

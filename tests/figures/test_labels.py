@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attnviz import figures
-from attnviz.figures.labels import FAMILIES, SIGNS, Evidence
+from attnviz.figures.labels import FAMILIES, SIGNS, Evidence, head_evidence
 
 HEADS = {
     (0, 0): [("previous token", "previous_token", "high", 0.9), ("local", "local", "high", 0.95)],
@@ -58,7 +58,7 @@ def test_heads_whose_interval_holds_the_threshold_are_marked():
 
 
 def test_evidence_shows_score_interval_control_and_threshold():
-    figure = figures.head_evidence([("induction", evidence(0.9, 0.8, 0.95, "high"))], title="Scores")
+    figure = head_evidence([("induction", evidence(0.9, 0.8, 0.95, "high"))], title="Scores")
     threshold, control, score = figure.data
     assert (threshold.x[0], control.x[0], score.x[0]) == (0.4, 0.02, 0.9)
     assert score.error_x.array[0] == pytest.approx(0.05) and score.error_x.arrayminus[0] == pytest.approx(0.1)

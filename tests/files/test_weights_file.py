@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import attnviz
+from attnviz import export
 from attnviz.errors import AttnvizError
 from attnviz.files import trace_file, weights_file
 from attnviz.maps.options import MapOptions
@@ -228,8 +229,8 @@ def test_the_python_lines_open_the_file_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = weights_file.load_weights(file, "mine.npz").trace
     told = {}
-    exec(export.snippet.of_head(found, "encoder", 2, [0, 1], "mean", MapOptions(), title="L2"), told)
-    np.testing.assert_allclose(told["reading"].weights, WEIGHTS[2].mean(axis=0), atol=1e-6)
+    exec(export.script.of_head(found, "encoder", 2, [0, 1], "mean", MapOptions(), title="L2"), told)
+    np.testing.assert_allclose(told["attention_map"].weights, WEIGHTS[2].mean(axis=0), atol=1e-6)
 
 
 def test_value_weighted_is_refused_with_a_sentence():

@@ -30,9 +30,9 @@ def test_a_run_that_ends_early_deletes_no_study(tmp_path, monkeypatch):
     """Without its study a bundled model would open with no labels."""
     (tmp_path / "old.npz").touch()
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
-    monkeypatch.setattr(bundle, "study", lambda model: None)
+    monkeypatch.setattr(bundle, "evaluate_heads", lambda model: None)
     monkeypatch.setattr(bundle, "with_effects", lambda model, found: None)
-    monkeypatch.setattr(bundle, "keep", lambda found, place: place.touch())
+    monkeypatch.setattr(bundle, "store", lambda found, place: place.touch())
     monkeypatch.setattr(bundle, "STUDIED", ("tiny-gpt", "no-such-model"))
     with pytest.raises(AttnvizError):
         bundle.bundle_results()

@@ -68,7 +68,7 @@ def test_what_is_kept_comes_back_whole(model, again):
 
 def test_the_command_labels_once_and_again_when_asked(monkeypatch, capsys):
     made = []
-    monkeypatch.setattr(cache, "study", lambda *given: made.append(given) or made_up())
+    monkeypatch.setattr(cache, "evaluate_heads", lambda *given: made.append(given) or made_up())
     for options, times in ([], 1), ([], 1), (["--again"], 2):
         assert main(["label", "tiny-gpt", "--json", *options]) == 0
         assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(made_up().json())) and len(made) == times

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from attnviz.core.attention import attention
-from attnviz.lessons.hull import convex_hull
+from attnviz.lessons.plane import convex_hull
 
 points = arrays(float, st.tuples(st.integers(1, 8), st.just(2)), elements=st.integers(-5, 5).map(float))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnviz.core.attention import attention
-from attnviz.lessons.roles import FEATURES, NEEDS, OFFERS, TOKENS, X, asymmetry
+from attnviz.lessons.query_key_value import FEATURES, NEEDS, OFFERS, TOKENS, X, asymmetry
 
 AT_IT = TOKENS.index("it")
 

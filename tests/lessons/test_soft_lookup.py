@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from attnviz.lessons.lookup import ANGLES, TEMPERATURES, VALUES, hard_lookup, nearest_lookup, soft_lookup
+from attnviz.lessons.soft_lookup import ANGLES, TEMPERATURES, VALUES, hard_lookup, nearest_lookup, soft_lookup
 
 
 def test_cold_is_the_dictionary_and_hot_is_the_mean():

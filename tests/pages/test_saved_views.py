@@ -93,7 +93,7 @@ def test_each_malformed_file_has_its_sentence_and_the_others_are_listed():
     assert all(f"'{i}.json'" in said(app) for i in (1, 2, 4))
     assert [box.value for box in app.text] == [HOSTILE, "a second"]
     app.switch_page("pages/heads.py").run()
-    app.switch_page("pages/saved_view.py").run()
+    app.switch_page("pages/findings.py").run()
     assert [box.value for box in app.text] == [HOSTILE, "a second"], "lost by a visit to another page"
     next(button for button in app.button if button.label == "Take off the list").click().run()
     assert [box.value for box in app.text] == ["a second"]

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from attnviz.core.attention import Stages
 from attnviz.figures.theme import THEMES, shortened, styled
+from attnviz.traces import Trace
 
 BARS = 8  # at most so many bars a chart; what is left out is summed up in one more
 
@@ -94,3 +95,29 @@ def _largest_first(values: np.ndarray, labels: list[str], keep: int | None = Non
 def _named(tokens: Sequence[str]) -> list[str]:
     """Tokens told apart by their place, since one may stand twice."""
     return [f"{html.escape(shortened(token, 10))} {index}" for index, token in enumerate(tokens)]
+
+
+def weight_breakdown(
+    stages: Stages,
+    vectors: tuple[np.ndarray | None, np.ndarray | None, np.ndarray],
+    cell: tuple[int, int],
+    keys: Sequence[str],
+    *,
+    theme: str = "light",
+) -> dict[str, go.Figure]:
+    """One weight's story; as `cell_story`, `vectors` being q, k and v."""
+    charts = cell_story(stages, *vectors, cell, keys, theme=theme)
+    names = ("dimensions", "steps", "row", "carried")[0 if vectors[0] is not None else 1 :]
+    return dict(zip(names, charts))
+
+
+def weight_breakdown_in(
+    trace: Trace, kind: str, layer: int, head: int, query: int, key: int, *, theme: str = "light"
+) -> dict[str, go.Figure]:
+    """One weight's story, of a cell of a trace."""
+    of = trace.layer(layer, kind)
+    q, k, v = of.vectors(head)
+    row = None if q is None else q[query : query + 1]
+    return weight_breakdown(
+        of.attention(head, np.array([query])), (row, k, v), (0, key), trace.sides(kind)[1], theme=theme
+    )

@@ -7,8 +7,10 @@ import plotly.graph_objects as go
 import pytest
 
 from attnviz import figures
-from attnviz.figures.heads import SHADES
+from attnviz.figures.certificate import certificate_grid
+from attnviz.figures.heatmap import SHADES
 from attnviz.figures.theme import THEMES
+from attnviz.figures.training import training_curves
 from attnviz.maps.attention_map import thumbnail_cells
 from attnviz.traces import LayerAttention, Trace
 
@@ -100,7 +102,7 @@ def test_every_figure_has_a_title_and_draws_in_both_themes(theme):
     drawn = [
         figures.heatmap(trace, 0, 0, theme=theme),
         figures.all_heads(trace, chosen=(1, 1), theme=theme),
-        figures.certificate_grid(np.array([[1e-7, 2e-5], [0.0, np.nan]]), 1e-5, title="drift", theme=theme),
+        certificate_grid(np.array([[1e-7, 2e-5], [0.0, np.nan]]), 1e-5, title="drift", theme=theme),
         figures.matrix(np.array([[1.0, -np.inf]]), ["a"], ["x", "y"], title="masked", theme=theme),
     ]
     for figure in drawn:
@@ -108,7 +110,7 @@ def test_every_figure_has_a_title_and_draws_in_both_themes(theme):
 
 
 def test_certificate_grid_crosses_out_exactly_the_heads_past_the_gate():
-    figure = figures.certificate_grid(np.array([[1e-7, 2e-5], [3e-5, 0.0]]), 1e-5, title="drift")
+    figure = certificate_grid(np.array([[1e-7, 2e-5], [3e-5, 0.0]]), 1e-5, title="drift")
     crossed = list(zip(figure.data[1].y, figure.data[1].x))
     assert crossed == [(0, 1), (1, 0)]
 
@@ -124,7 +126,7 @@ def test_training_curves_mark_the_step_and_draw_every_head_once():
         {"step": s, "held_out_loss": 7.0 - s, "in_context_score": 0.0, "induction": scores, "previous_token": scores}
         for s in (0, 1, 2)
     ]
-    figure = figures.training_curves(evaluations, 1, 1, 0)
+    figure = training_curves(evaluations, 1, 1, 0)
     assert sorted(line.name for line in figure.data[:4]) == ["L0.H0", "L0.H1", "L1.H0", "L1.H1"]
     assert figure.data[3].name == "L1.H0" and figure.data[3].line.width > figure.data[0].line.width
     assert {shape.x0 for shape in figure.layout.shapes} == {1}

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.spatial import ConvexHull
 
 from attnviz.figures.theme import THEMES, shortened, styled
-from attnviz.lessons.hull import convex_hull
 
 
 def queries_and_keys(Q: np.ndarray, K: np.ndarray, tokens: Sequence[str], row: int, *, theme: str) -> go.Figure:
@@ -87,3 +87,11 @@ def _on_plane(figure: go.Figure, points: np.ndarray, title: str, theme: str) -> 
     figure.layout.xaxis = axis | {"title": "d0", "range": [middle[0] - half, middle[0] + half]}
     figure.layout.yaxis = axis | {"title": "d1", "range": [middle[1] - half, middle[1] + half], "scaleanchor": "x"}
     return styled(figure, theme, height=330, margin={"l": 52, "r": 10, "t": 40, "b": 40}, title=title)
+
+
+def convex_hull(points: np.ndarray) -> np.ndarray:
+    """points [n, 2] to the hull's corners [m, 2], counter-clockwise; the two ends where all points are on a line."""
+    ordered = np.unique(points, axis=0)
+    if np.linalg.matrix_rank(ordered - ordered[0]) < 2:
+        return np.unique(ordered[[0, -1]], axis=0)
+    return ordered[ConvexHull(ordered).vertices]

@@ -1,32 +1,49 @@
-"""Pictures that only the exercises need: a small attention map, and points around a triangle of values."""
+"""What the exercises draw: their matrices, and points around a triangle of values."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.theme import THEMES, styled, token_labels
+from attnviz import figures
+from attnviz.figures.theme import THEMES, styled
+from attnviz.lessons.exercises import EXERCISES, Shown
+from attnviz.lessons.exercises.harder import CORNERS, POINTS, hull_output
+
+MOST_NUMBERED = 4  # rows of a matrix whose numbers are written out; a larger one is drawn as ink
 
 
-def small_map(weights: np.ndarray, tokens: Sequence[str], *, title: str, theme: str = "light") -> go.Figure:
-    """weights [queries, keys] of one short text as ink, without numbers: rows attend, columns are attended to."""
-    labels = token_labels(tuple(tokens))
-    figure = go.Figure(
-        go.Heatmap(
-            z=weights,
-            zmin=0,
-            zmax=1,
-            colorscale=THEMES[theme].ink_scale(),
-            showscale=False,
-            xgap=2,
-            ygap=2,
-            hovertemplate="%{y} → %{x}: %{z:.4f}<extra></extra>",
-        )
-    )
-    axis = {"ticks": "", "dtick": 1, "tickformat": "d", "labelalias": labels, "tickfont": {"size": 11}}
-    figure.update_xaxes(side="top", tickangle=-60, **axis)
-    figure.update_yaxes(scaleanchor="x", autorange="reversed", **axis)
-    return styled(figure, theme, height=222, margin={"l": 34, "r": 18, "t": 62, "b": 6}, title=title)
+def charts(
+    name: str,
+    *,
+    numbers: Sequence[Sequence[float]] | None = None,
+    solution: bool = False,
+    query: Sequence[Sequence[float]] | None = None,
+    theme: str = "light",
+) -> dict[str, go.Figure]:
+    """What an exercise gives, with other numbers if there are, and its solution if asked for; the one with a triangle
+    of values also draws where a query's output lies."""
+    plan = EXERCISES[name]
+    values = None if numbers is None else np.asarray(numbers, dtype=float)
+    built = plan.build(values) if plan.numbers else plan.build()
+    parts = {"given": built.given} | ({"solution": built.solution} if solution else {})
+    drawn = {
+        f"{part} {place}": small_matrix(one, theme=theme)
+        for part, every in parts.items()
+        for place, one in enumerate(every)
+    }
+    if name == "hull":
+        output = None if query is None else hull_output(np.asarray(query, dtype=float))[0]
+        title = "Values and points"
+        drawn["reach"] = within_reach(CORNERS, POINTS, title=title, output=output, theme=theme)
+    return drawn
+
+
+def small_matrix(shown: Shown, *, theme: str = "light") -> go.Figure:
+    """A matrix of an exercise: a small one with its numbers, a larger one as ink."""
+    if len(shown.rows) > MOST_NUMBERED:
+        return figures.small_map(shown.values, shown.rows, title=shown.title, theme=theme)
+    return figures.matrix(shown.values, shown.rows, shown.columns, title=shown.title, theme=theme)
 
 
 def within_reach(

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from attnviz import figures
 from attnviz.core.attention import attention, attention_from_scores, causal_mask
-from attnviz.figures.cell import BARS
+from attnviz.figures.weight_breakdown import BARS, cell_story
 
 rng = np.random.default_rng(3)
 N, D = 20, 16
@@ -17,7 +16,7 @@ KEYS = ["the", "<b>"] * (N // 2)
 
 def story(cell, **options):
     stages = attention(Q, K, V, scale=0.25, **options)
-    return stages, figures.cell_story(stages, Q, K, V, cell, KEYS)
+    return stages, cell_story(stages, Q, K, V, cell, KEYS)
 
 
 def test_dimensions_sum_to_the_score_and_rows_to_one():
@@ -52,6 +51,6 @@ def test_bias_and_cap_are_a_step_of_their_own():
 def test_without_queries_the_story_starts_at_the_score():
     """Some models' queries and keys cannot be known: what is known is told all the same."""
     scores = np.where(causal_mask(N), Q @ K.T, -math.inf)
-    charts = figures.cell_story(attention_from_scores(scores, V), None, None, V, (7, 4), KEYS)
+    charts = cell_story(attention_from_scores(scores, V), None, None, V, (7, 4), KEYS)
     assert [chart.layout.title.text for chart in charts] == ["Score by step", "Row after softmax", "What it carries"]
     assert list(charts[0].data[0].customdata) == ["score"] and list(charts[0].data[0].x) == [scores[7, 4]]

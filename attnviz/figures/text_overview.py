@@ -9,6 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, shortened, styled
+from attnviz.maps import attention_map
+from attnviz.traces import Trace
 
 BINS = 128  # at most so many cells a strip
 LEAST = 0.01  # where the ink of what a key gets begins; it is logarithmic
@@ -102,3 +104,24 @@ def along_text(
         },
     )  # fmt: skip
     return styled(figure, theme, height=260, margin={"l": 58, "r": 12, "t": 42, "b": 46}, title=title)
+
+
+def overview_charts(
+    trace: Trace,
+    kind: str,
+    layer: int,
+    head: int,
+    *,
+    queries: tuple[int, int],
+    keys: tuple[int, int],
+    theme: str = "light",
+) -> dict[str, go.Figure]:
+    """One head along the whole text, token by token, with the windows of `queries` and `keys` (first, behind the last)
+    shaded."""
+    wide, gets = attention_map.head_overview(trace, kind, layer, head)
+    sides = trace.sides(kind)
+    title = "Queries: how wide each looks"
+    return {
+        "queries": along_text(wide, sides[0], queries, title=title, unit="entropy, bits", theme=theme),
+        "keys": along_text(gets, sides[1], keys, title="Keys: how much weight each gets", unit="weight", theme=theme),
+    }

@@ -2,8 +2,7 @@
 
 import pytest
 
-from attnviz.figures.cost import counted, lasting, memory_wall, operations_over_length, sized
-from attnviz.lessons.cost import LARGEST, Size
+from attnviz.lessons.cost import LARGEST, Size, counted, lasting, memory_wall, operations_over_length, sized
 
 
 @pytest.mark.parametrize(
