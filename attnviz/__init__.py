@@ -25,6 +25,7 @@ _PUBLIC = {
     "Head": "attnviz.traces",
     "load_weights": "attnviz.files.weights_file",
     "from_weights": "attnviz.files.weights_file",
+    "Marks": "attnviz.export.figure_set",
     "MapOptions": "attnviz.maps.options",
     "make_map": "attnviz.maps.options",
     "other_map": "attnviz.maps.options",

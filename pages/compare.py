@@ -121,11 +121,9 @@ def tell_change(trace: Trace, head: Head) -> None:
         show_change(trace)
 
 
-def draw(place, reading, title: str, key: str, **options) -> None:
+def draw(place, reading, figure, title: str, key: str) -> None:
     place.plotly_chart(
-        figures.weight_map(
-            reading.weights, reading.queries, reading.keys, title=title, side=320, theme=theme(), **options
-        ),
+        figure,
         key=key,
         theme=None,
         config={"displayModeBar": False},
@@ -156,7 +154,9 @@ try:
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
     common = [note for note in readings[0].notes if note in readings[1].notes]
     for place, letter, side, reading in zip(below, "AB", sides, readings):
-        draw(place, reading, exports.title_of(letter, *side), f"compare_{letter}")
+        title = exports.title_of(letter, *side)
+        figure = figures.map_figure(reading, title, side=exports.BESIDE, theme=theme())
+        draw(place, reading, figure, title, f"compare_{letter}")
         for note in reading.notes:
             if note not in common:
                 place.caption(note)
@@ -173,7 +173,8 @@ try:
                 help="Total variation distance over the words that both show, averaged over rows; 0 %: the same, "
                 "100 %: disjoint.",
             )
-        draw(below[2], change, "B − A", "compare_difference", scale="signed", top=largest, says="difference")
+        figure = exports.difference_figure(change, largest, theme())
+        draw(below[2], change, figure, "B − A", "compare_difference")
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in change.notes:
             below[2].caption(note)

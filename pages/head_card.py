@@ -48,7 +48,9 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, 
     views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets)
     alone = replace(UrlState(), **{name: getattr(current(), name) for name in SHOWN})
     export_menu(
-        "probe", name_of(trace.model, title), partial(exports.of_head, trace, at, found, alone, title, cell, glue)
+        "probe",
+        name_of(trace.model, title),
+        partial(exports.of_head, trace, at, found, alone, title, cell, glue, targets=targets),
     )
 
 

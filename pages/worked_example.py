@@ -123,7 +123,8 @@ shown = [
 ]
 export_menu(
     "example", "worked example",
-    partial(exports.of_example, example, shown, {"scaled": chosen.scaled, "causal": chosen.causal, "stage": stage}),
+    partial(exports.of_example, example, shown, row,
+            {"scaled": chosen.scaled, "causal": chosen.causal, "stage": stage}),
 )  # fmt: skip
 
 st.subheader(f"The row of “{plain(tokens[row])}”, number by number")

@@ -26,7 +26,7 @@ from attnviz.validation.certificate import certify
 process = psutil.Process()
 
 def peak(work):
-    estimate.give_back()
+    estimate.release_memory()
     before = most = process.memory_info().rss
     ended = threading.Event()
 
@@ -70,16 +70,16 @@ def cancelled(work):
 model = load_model(sys.argv[1])
 text = sys.stdin.read()
 certify(model, trace(model, "the cat sat"))
-expected = estimate.estimate(estimate.pace(model, read_text(model, text).inputs), int(sys.argv[2]))
-estimate.give_back()
+expected = estimate.estimate(estimate.measure_throughput(model, read_text(model, text).inputs), int(sys.argv[2]))
+estimate.release_memory()
 idle = process.memory_info().rss
 _, most, _ = peak(lambda: cancelled(lambda: trace(model, text, progress=step)))
-estimate.give_back()
+estimate.release_memory()
 after_reading = process.memory_info().rss - idle
 traced, n_bytes, seconds = peak(read)
 kept = process.memory_info().rss
 cancelled(lambda: certify(model, traced, progress=step))
-estimate.give_back()
+estimate.release_memory()
 after_checking = process.memory_info().rss - kept
 certificate, checking_bytes, checking_seconds = peak(lambda: certify(model, traced))
 print(json.dumps({

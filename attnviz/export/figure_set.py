@@ -1,17 +1,18 @@
-"""A view as it stands on screen, and where it comes from."""
+"""Pictures as they stand on screen, made once, and where they come from: every file is made of a FigureSet."""
 
 import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 import attnviz
-from attnviz.export.tables import described
+from attnviz.export.tables import Table, described, of_figure
 from attnviz.maps.attention_map import AttentionMap
 from attnviz.traces import Trace
 
@@ -57,66 +58,79 @@ def versions() -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
-    """A reading as a view draws it.
+class Marks:
+    """A map as lines between tokens, on its text ("strip") or as a table of its strongest cells.
 
-    `shown_as` is heatmap, lines, strip or table, of weights [rows, columns]; matrix, a small one with its numbers;
-    measure, one number a head [layers, heads]; plane, two numbers a head [heads, 2]; or grid, small maps
-    [heads, rows, columns]. `heads` (layer, head) says whose each row of a plane, or map of a grid, is. `cell`
-    (row, column), or (layer, head), is chosen. `axes` is what rows, columns and the numbers are called, and `name`
-    tells one drawing of a picture from another. `glue` tells which rows, and which columns, continue the word before.
+    Lines keep to weights from `threshold` on, and to the `top_k` of each row, 0 for all. `cell` (row, column) is
+    chosen: a strip shows where its row looks, or with the `side` "key" who looks at its column. `glue` tells which
+    rows, and which columns, continue the word before.
     """
 
-    reading: AttentionMap
+    shown_as: str
+    attention_map: AttentionMap
     title: str
-    shown_as: str = "heatmap"
-    axes: tuple[str, str, str] = ("from", "to", "weight")
-    name: str = ""
-    theme: str = "light"
-    scale: str = "linear"
-    top: float = 1.0
+    cell: tuple[int, int] | None = None
     threshold: float = 0.0
     top_k: int = 0
     side: str = "query"
-    cell: tuple[int, int] | None = None
     glue: tuple[Sequence[bool], Sequence[bool]] = ((), ())
-    heads: Sequence[tuple[int, int]] = ()
+    theme: str = "light"
+
+    def save(self, path: str | Path) -> None:
+        """Into a file that ends in .svg, .png or .pdf."""
+        from attnviz.export.marks import save
+
+        save(self, Path(path))
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One drawing or several side by side, the lines that say where they come from, and Python that makes them again.
+    """One picture: its Plotly figure as on screen, its numbers, and what was done to them.
 
-    Of several, all are heatmaps or matrices.
+    Lines, text and table are no Plotly figures: then `marks` says what is drawn, and `figure` is the heatmap of the
+    same numbers, for whoever wants to point at them.
     """
 
-    title: str
-    drawings: Sequence[Drawing]
-    provenance: Sequence[str]
-    python: str
-
-    @property
-    def theme(self) -> str:
-        """That of its drawings."""
-        return self.drawings[0].theme
-
-    @property
-    def notes(self) -> list[str]:
-        """What was done to the numbers, each said once."""
-        return list(dict.fromkeys(note for drawing in self.drawings for note in drawing.reading.notes))
+    figure: go.Figure
+    table: Table
+    notes: Sequence[str] = ()
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Plotted:
-    """Charts by name, as Plotly draws them, with what a `Picture` has."""
+class FigureSet:
+    """Pictures by name, all of one theme, the lines that say where they come from, and Python that makes them again.
+
+    A single picture may go without a name, "". Marks stand alone.
+    """
 
     title: str
-    figures: Mapping[str, go.Figure]
+    pictures: Mapping[str, Picture]
     theme: str
     provenance: Sequence[str]
     python: str
 
+    @classmethod
+    def of_charts(
+        cls, title: str, charts: Mapping[str, go.Figure], theme: str, provenance: Sequence[str], python: str
+    ) -> "FigureSet":
+        """Charts whose numbers are all in their figures; a note says what is on the axes of each."""
+        pictures = {
+            name: Picture(figure, of_figure(figure), [described(name, figure)]) for name, figure in charts.items()
+        }
+        return cls(title, pictures, theme, provenance, python)
+
+    @property
+    def figures(self) -> dict[str, go.Figure]:
+        """By name."""
+        return {name: picture.figure for name, picture in self.pictures.items()}
+
     @property
     def notes(self) -> list[str]:
-        """What is on the axes of each chart."""
-        return [described(name, figure) for name, figure in self.figures.items()]
+        """What was done to the numbers, each said once."""
+        return list(dict.fromkeys(note for picture in self.pictures.values() for note in picture.notes))
+
+    @property
+    def marks(self) -> Marks | None:
+        """What is drawn where that is no Plotly figure."""
+        return next((picture.marks for picture in self.pictures.values() if picture.marks is not None), None)

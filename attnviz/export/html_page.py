@@ -2,10 +2,7 @@
 
 import html
 
-import plotly.graph_objects as go
-
-from attnviz import figures
-from attnviz.export.figure_set import Drawing, Picture, Plotted
+from attnviz.export.figure_set import FigureSet
 from attnviz.figures.theme import THEMES
 
 PAGE = """<!doctype html>
@@ -31,51 +28,26 @@ footer {{ color: {faint}; }}
 """
 
 
-def page(picture: Picture | Plotted) -> str:
-    """Each drawing as Plotly draws it, with its script inside once; lines, strips and tables stand above as an SVG."""
-    colours = THEMES[picture.theme]
-    if isinstance(picture, Plotted):
-        figures_of, on_paper = list(picture.figures.values()), False
-    else:
-        figures_of = [_figure(drawing) for drawing in picture.drawings]
-        on_paper = any(drawing.shown_as in ("lines", "strip", "table") for drawing in picture.drawings)
+def page(figures: FigureSet) -> str:
+    """Each figure as on screen, with Plotly's script inside once; lines, text and table stand above as an SVG."""
+    colours = THEMES[figures.theme]
     return PAGE.format(
-        title=html.escape(picture.title),
-        provenance=html.escape("\n".join(picture.provenance)),
-        notes="".join(f"<p>{html.escape(note)}</p>" for note in picture.notes),
-        drawn=_svg(picture) if isinstance(picture, Picture) and on_paper else "",
+        title=html.escape(figures.title),
+        provenance=html.escape("\n".join(figures.provenance)),
+        notes="".join(f"<p>{html.escape(note)}</p>" for note in figures.notes),
+        drawn=_svg(figures) if figures.marks is not None else "",
         figure="\n".join(
             figure.to_html(include_plotlyjs=place == 0, full_html=False, config={"displayModeBar": False})
-            for place, figure in enumerate(figures_of)
+            for place, figure in enumerate(figures.figures.values())
         ),
-        python=html.escape(picture.python),
+        python=html.escape(figures.python),
         page=colours.page, text=colours.text, faint=colours.faint,
     )  # fmt: skip
 
 
-def _figure(drawing: Drawing) -> go.Figure:
-    """As it is on screen; of lines, strips and tables the heatmap."""
-    found, title, theme = drawing.reading, drawing.title, drawing.theme
-    if drawing.shown_as == "grid":
-        return figures.grid_of_heads(found.weights, drawing.heads, chosen=drawing.cell, theme=theme)
-    if drawing.shown_as == "measure":
-        return figures.measured_heads(found.weights, title=title, chosen=drawing.cell, theme=theme)
-    if drawing.shown_as == "plane":
-        across, up = found.keys
-        return figures.plane_of_heads(
-            drawing.heads, found.weights, (across, up), chosen=drawing.cell, title=title, theme=theme
-        )
-    if drawing.shown_as == "matrix":
-        return figures.matrix(found.weights, found.queries, found.keys, title=title, theme=theme)
-    return figures.weight_map(
-        found.weights, found.queries, found.keys, title=title, scale=drawing.scale, top=drawing.top,
-        says=drawing.axes[2], theme=theme,
-    )  # fmt: skip
+def _svg(figures: FigureSet) -> str:
+    """The marks as they are painted, without the XML declaration, which HTML does not know."""
+    from attnviz.export.paint import painted
 
-
-def _svg(picture: Picture) -> str:
-    """The view as it is drawn, without the XML declaration, which HTML does not know."""
-    from attnviz.export.marks import drawn
-
-    file = drawn(picture, "svg").decode()
+    file = painted(figures, "svg").decode()
     return file[file.index("<svg") :]

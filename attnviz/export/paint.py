@@ -11,22 +11,24 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from attnviz.export import paper
-from attnviz.export.figure_set import Plotted
+from attnviz.export import marks, paper
+from attnviz.export.figure_set import FigureSet
 from attnviz.export.tables import RAISED, axis_of, legible
-from attnviz.figures.theme import THEMES
+from attnviz.figures.theme import THEMES, WEIGHTS
 
 INCH, POINT = 96, 0.75  # pixels of an inch, points of a pixel
 ALONE, BESIDE, GAP = 672, 480, 28  # pixels: a chart, one of two beside each other, and what is between them
 DASHES: dict[str, Any] = {"dash": (0, (4, 2.5)), "dot": (0, (1, 1.8))}
 SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "line-ns": "|"}
 IN_FRONT, BEHIND = 3, -1  # of all axes
+WITH_NUMBERS = 16  # rows or columns up to which each cell of a map says its number
 INVISIBLE = 0.01  # opacity of markers that only a pointer meets
 
 
@@ -40,23 +42,26 @@ class Box:
     height: float
 
 
-def drawn(picture: Plotted, ending: str) -> bytes:
-    """Charts as a file: "svg", "png" or "pdf", two beside each other, their provenance below and inside."""
+def painted(figures: FigureSet, ending: str) -> bytes:
+    """A set as a file: "svg", "png" or "pdf", its pictures beside each other, their provenance below and inside."""
     with paper.settings():
-        boxes = list(_boxes([figure.layout.height for figure in picture.figures.values()]))
+        if figures.marks is not None:
+            sheet, place = marks.drawn(figures.marks)
+            return paper.saved(sheet, figures, ending, place)
+        boxes = list(_boxes([figure.layout.height for figure in figures.figures.values()]))
         width = max(box.left + box.width for box in boxes)
         height = max(box.top + box.height for box in boxes) + GAP
-        sheet = Figure((width / INCH, height / INCH), facecolor=THEMES[picture.theme].page)
-        for (name, figure), box in zip(picture.figures.items(), boxes):
-            _Chart(sheet, name, figure, box, picture.theme).draw()
-        return paper.saved(sheet, picture, ending, sheet.transFigure)
+        sheet = Figure((width / INCH, height / INCH), facecolor=THEMES[figures.theme].page)
+        for (name, figure), box in zip(figures.figures.items(), boxes):
+            _Chart(sheet, name, figure, box, figures.theme).draw()
+        return paper.saved(sheet, figures, ending, sheet.transFigure)
 
 
 def _boxes(heights: Sequence[float]) -> Iterator[Box]:
-    """Two charts to a line, which is as tall as its taller one."""
-    top, width = 0.0, ALONE if len(heights) == 1 else BESIDE
-    for start in range(0, len(heights), 2):
-        line = heights[start : start + 2]
+    """Two charts to a line, or all of three, in lines as tall as their tallest."""
+    top, width, columns = 0.0, ALONE if len(heights) == 1 else BESIDE, 3 if len(heights) == 3 else 2
+    for start in range(0, len(heights), columns):
+        line = heights[start : start + columns]
         for place, height in enumerate(line):
             yield Box(place * (width + GAP), top, width, height)
         top += max(line) + GAP
@@ -304,6 +309,7 @@ class _Chart:
     def _markers(self, axes: Axes, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
         """Each marker as its trace says, or as it says of each point."""
         marker = trace.marker
+        own = self._marker_colours(trace)
 
         def of(value: Any, place: int, otherwise: Any) -> Any:
             value = otherwise if value is None else value
@@ -313,7 +319,7 @@ class _Chart:
         for place in range(len(x)):
             symbol, colour = (
                 of(marker.symbol, place, "circle"),
-                of(marker.color, place, trace.line.color or self.colours.accent),
+                of(own, place, trace.line.color or self.colours.accent),
             )
             look = symbol, colour, of(marker.size, place, 6), of(marker.line.color, place, colour)
             by_look.setdefault(look, []).append(place)
@@ -332,6 +338,22 @@ class _Chart:
                 x[places], y[places], marker=shape, s=(size * POINT) ** 2, **colours, clip_on=False, zorder=2.5,
                 linewidths=(marker.line.width or 0) * POINT,
             )  # fmt: skip
+
+    def _marker_colours(self, trace: Any) -> Any:
+        """What the trace says of its markers' colours; numbers become the colours that its scale has for them."""
+        marker = trace.marker
+        if not isinstance(marker.color, list | tuple | np.ndarray) or any(isinstance(one, str) for one in marker.color):
+            return marker.color
+        stops = [(stop, _rgba(colour)) for stop, colour in marker.colorscale]
+        scale = LinearSegmentedColormap.from_list("markers", stops)
+        numbers = np.asarray(marker.color, dtype=float)
+        low = numbers.min() if marker.cmin is None else marker.cmin
+        high = numbers.max() if marker.cmax is None else marker.cmax
+        shades = Normalize(low, high)
+        if marker.colorbar.title.text is not None:
+            axes = self.axes[trace.xaxis or "x", trace.yaxis or "y"]
+            self._colour_bar(ScalarMappable(shades, scale), marker.colorbar, axes)
+        return [to_hex(colour, keep_alpha=True) for colour in scale(shades(numbers))]
 
     def _bars(self, axes: Axes, trace: Any, place: int, n_bars: int) -> None:
         """One of several rows of bars beside each other."""
@@ -354,17 +376,29 @@ class _Chart:
         cells = axes.pcolormesh(
             np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5, values, cmap=ink, vmin=low, vmax=high, **gap
         )
-        if trace.texttemplate:
-            for (i, j), text in np.ndenumerate(np.asarray(trace.text, dtype=object)):
+        texts = self._texts(trace, values)
+        fits = 0.36 * axes.get_position().width * self.sheet.get_figwidth() * INCH / columns
+        size = trace.textfont.size or (12 if trace.texttemplate else min(12, fits))
+        if texts is not None:
+            for (i, j), text in np.ndenumerate(texts):
                 shade = ink((values.filled(low)[i, j] - low) / (high - low))
                 axes.text(
                     j, i, paper.in_xml(legible(str(text))), ha="center", va="center",
-                    size=(trace.textfont.size or 12) * POINT, color=paper.on_ink(shade, self.theme),
+                    size=size * POINT, color=paper.on_ink(shade, self.theme),
                 )  # fmt: skip
         if trace.showscale is not False:
-            self._colour_bar(cells, trace.colorbar)
+            self._colour_bar(cells, trace.colorbar, axes)
 
-    def _colour_bar(self, cells: Any, bar: Any) -> None:
+    def _texts(self, trace: Any, values: np.ndarray) -> np.ndarray | None:
+        """What stands in each cell: as on screen, or, in a small map of weights, which a pointer tells there, these."""
+        if trace.texttemplate:
+            return np.asarray(trace.text, dtype=object)
+        if trace.meta != WEIGHTS or max(values.shape) > WITH_NUMBERS:
+            return None
+        numbers = np.asarray(trace.z if trace.customdata is None else trace.customdata, dtype=float)
+        return np.array([[_in_cell(number) for number in row] for row in numbers], dtype=object)
+
+    def _colour_bar(self, cells: ScalarMappable, bar: Any, beside: Axes) -> None:
         """Beside the plot, or, lying, in the chart's top right corner."""
         lying, width, height = bar.orientation == "h", *(self.sheet.get_size_inches() * INCH)
         if lying:
@@ -372,14 +406,16 @@ class _Chart:
             left, bottom = self._on_sheet(right - bar.len, self.box.top + 34)
             place = (left, bottom, bar.len / width, bar.thickness / height)
         else:
-            axes = cells.axes.get_position()
-            place = (axes.x1 + 8 / width, axes.y0, bar.thickness / width, axes.height)
+            box = beside.get_position()
+            place = (box.x1 + 8 / width, box.y0, bar.thickness / width, box.height)
         axes = self.sheet.add_axes(place)
         drawn = self.sheet.colorbar(cells, cax=axes, orientation="horizontal" if lying else "vertical")
         if bar.tickvals is not None:
             low, high = cells.get_clim()
             ticks = [(at, str(name)) for at, name in zip(bar.tickvals, bar.ticktext) if low <= at <= high]
             drawn.set_ticks([at for at, _ in ticks], labels=[name for _, name in ticks])
+        elif bar.tickformat == "d":
+            drawn.locator = MaxNLocator(integer=True)
         axes.tick_params(labelsize=8, labelcolor=self.colours.text, length=0)
         drawn.outline.set_visible(False)
         drawn.set_label(legible(bar.title.text), size=8, color=self.colours.text)
@@ -465,6 +501,11 @@ def _rgba(colour: str) -> tuple[float, float, float, float]:
         return to_rgba(colour)
     red, green, blue, *alpha = (float(part) for part in colour[colour.index("(") + 1 : -1].split(","))
     return red / 255, green / 255, blue / 255, alpha[0] if alpha else 1.0
+
+
+def _in_cell(number: float) -> str:
+    """A weight as a cell has room for it; nothing where there is none."""
+    return "" if np.isnan(number) else "−∞" if np.isneginf(number) else f"{number:.2f}"
 
 
 def _number(value: float, format_: str | None) -> str:

@@ -19,7 +19,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.transforms import Transform
 
 import attnviz
-from attnviz.export.figure_set import Picture, Plotted
+from attnviz.export.figure_set import FigureSet
 from attnviz.figures.theme import THEMES
 
 OTHER_SCRIPTS = ("Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "Noto Sans Arabic", "Noto Sans Hebrew",
@@ -45,26 +45,26 @@ def settings() -> Iterator[None]:
         yield
 
 
-def saved(figure: Figure, picture: Picture | Plotted, ending: str, place: Transform) -> bytes:
+def saved(figure: Figure, figures: FigureSet, ending: str, place: Transform) -> bytes:
     """The file, with what is told of the picture from `place` on downwards, and inside."""
     figure.text(
-        0, 0, _below(picture), transform=place, va="top", size=6.5, color=THEMES[picture.theme].faint, linespacing=1.4
+        0, 0, _below(figures), transform=place, va="top", size=6.5, color=THEMES[figures.theme].faint, linespacing=1.4
     )
     file = io.BytesIO()
     figure.savefig(
-        file, format=ending, dpi=200, bbox_inches="tight", pad_inches=0.3, metadata=_metadata(picture, ending)
+        file, format=ending, dpi=200, bbox_inches="tight", pad_inches=0.3, metadata=_metadata(figures, ending)
     )
     return file.getvalue()
 
 
-def _below(picture: Picture | Plotted) -> str:
-    told = (*picture.notes, *picture.provenance)
+def _below(figures: FigureSet) -> str:
+    told = (*figures.notes, *figures.provenance)
     return "\n".join(textwrap.fill(in_xml(line), WRAP) for line in told)
 
 
-def _metadata(picture: Picture | Plotted, ending: str) -> dict[str, str | None]:
+def _metadata(figures: FigureSet, ending: str) -> dict[str, str | None]:
     """What the file says of itself, by its format's names; no date, so that equal pictures are equal files."""
-    title, told = in_xml(picture.title), in_xml("\n".join(picture.provenance))
+    title, told = in_xml(figures.title), in_xml("\n".join(figures.provenance))
     maker = f"attnviz {attnviz.__version__}"
     if ending == "pdf":
         return {"Title": title, "Subject": told, "Creator": maker, "CreationDate": None}

@@ -17,6 +17,23 @@ def of_head(
     )
 
 
+def of_marks(
+    trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, options: MapOptions, **chosen: Any
+) -> str:
+    """The same as lines, on its text or as a table; `chosen` as `export.Marks` takes it."""
+    read = _call("make_map", "trace", kind, layer, list(heads), how, options)
+    shown_as = chosen.pop("shown_as")
+    lines = f"""\
+attention_map = {read}
+print(attention_map.weights.shape, *attention_map.notes, sep="\\n")
+marks = Marks(
+    {_arguments(repr(shown_as), "attention_map", **chosen)}
+)
+marks.save("attention.svg")
+"""
+    return _beginning(["from attnviz import MapOptions, Marks, make_map"], opening_of(trace), lines)
+
+
 def of_beyond(trace: Trace, head: Head, query: int, how: str, options: MapOptions, **drawn: Any) -> str:
     """What stands beside the raw weight."""
     read = _call("other_map", "trace", head.kind, head.layer, head.head, query, how, options)

@@ -1,4 +1,4 @@
-"""The numbers of a Plotly figure, by what they are called there."""
+"""The numbers of a picture: of a map, by row and column, or of a Plotly figure, by what they are called there."""
 
 import html
 import re
@@ -9,7 +9,60 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from attnviz.maps.attention_map import AttentionMap
+
 RAISED = str.maketrans("0123456789.+-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁺⁻")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """`columns` by name, one entry a number, as CSV has them; `arrays` in their own shapes, as NPZ has them."""
+
+    columns: Mapping[str, Sequence[Any]]
+    arrays: Mapping[str, np.ndarray]
+
+
+def of_map(
+    found: AttentionMap,
+    axes: tuple[str, str, str] = ("from", "to", "weight"),
+    heads: Sequence[tuple[int, int]] = (),
+) -> Table:
+    """A map [rows, columns], or one of each of `heads` (layer, head) [heads, rows, columns]; `axes` is what rows,
+    columns and numbers are called."""
+    rows, columns, numbers = axes
+    places = list(np.ndindex(found.weights.shape))
+    own = {"head": ["L{}.H{}".format(*heads[place[0]]) for place in places]} if found.weights.ndim == 3 else {}
+    arrays = {
+        "weights": found.weights,
+        "queries": np.array(found.queries, dtype=np.str_),
+        "keys": np.array(found.keys, dtype=np.str_),
+    }
+    return Table(
+        own
+        | {
+            "row": [place[-2] for place in places],
+            rows: [found.queries[place[-2]] for place in places],
+            "column": [place[-1] for place in places],
+            columns: [found.keys[place[-1]] for place in places],
+            numbers: list(found.weights.ravel()),
+        },
+        arrays | ({"heads": np.array(heads)} if len(heads) else {}),
+    )
+
+
+def of_figure(figure: go.Figure) -> Table:
+    """What `series_of` finds: one line a point, or a cell of a map, and each series' arrays behind its name."""
+    columns: dict[str, list[Any]] = {name: [] for name in ("series", "x", "y", "z", "low", "high", "says")}
+    arrays: dict[str, np.ndarray] = {}
+    for one in series_of(figure):
+        for place in np.ndindex(one.says.shape):
+            extra = {of: one.numbers[of][place] if of in one.numbers else "" for of in ("z", "low", "high")}
+            row = {"series": one.name, "x": one.numbers["x"][place[-1]], "y": one.numbers["y"][place[0]], **extra}
+            for name, value in (row | {"says": one.says[place]}).items():
+                columns[name].append(value)
+        says = {"says": one.says} if one.says.any() else {}
+        arrays |= {".".join(filter(None, (one.name, of))): array for of, array in (*one.numbers.items(), *says.items())}
+    return Table(columns, arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +105,7 @@ def described(name: str, figure: go.Figure) -> str:
 
 
 def _series(figure: go.Figure, trace: Any, otherwise: str) -> Series:
-    name = ": ".join(legible(part) for part in (trace.meta, trace.name) if part) or otherwise
+    name = ": ".join(legible(part) for part in (trace.meta, trace.name) if isinstance(part, str) and part) or otherwise
     x_axis, y_axis = (axis_of(figure, trace[f"{letter}axis"], letter) for letter in "xy")
     if trace.type == "heatmap":
         own = None if trace.customdata is None else np.asarray(trace.customdata)

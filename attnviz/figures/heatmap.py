@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.theme import THEMES, shortened, styled, token_labels
-from attnviz.maps.attention_map import pool, thumbnail_cells
+from attnviz.figures.theme import THEMES, WEIGHTS, shortened, styled, token_labels
+from attnviz.maps.attention_map import AttentionMap, pool, thumbnail_cells
 from attnviz.traces import Trace
 
 CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow
@@ -42,6 +42,7 @@ def weight_map(
     says: str = "weight",
     cell: tuple[int, int] | None = None,
     marked: Collection[tuple[int, int]] = (),
+    clickable: bool = False,
     side: int = 400,
     theme: str = "light",
 ) -> go.Figure:
@@ -50,13 +51,13 @@ def weight_map(
 
     `scale`: "linear" from 0 to `top`, "log" from FAINTEST to `top`, "row", each row from 0 to its own largest, or, for
     differences, "signed", orange from -`top` to blue at `top`.
-    With a `cell` (row, column) that cell is framed, and, up to CLICKABLE cells a side, every cell carries a marker
-    whose customdata is [row, column, weight], so that a click can be told apart. A thin line goes round the `marked`
-    cells (row, column).
+    The `cell` (row, column) is framed, and a thin line goes round the `marked` ones. A `clickable` map of up to
+    CLICKABLE cells a side has a marker in every cell whose customdata is [row, column, weight], so that a click can be
+    told apart.
     """
     left = 14 + 7 * max(len(shortened(token)) for token in queries)
     above = 58 + round(5.6 * max(len(shortened(token)) for token in keys))
-    clickable = cell is not None and max(weights.shape) <= CLICKABLE
+    clickable = clickable and max(weights.shape) <= CLICKABLE
     values, low, high, ticks = scaled(weights, scale, top)
     ink = THEMES[theme].signed_scale() if scale == "signed" else THEMES[theme].ink_scale()
     gap = 1 if max(weights.shape) <= 64 else 0
@@ -65,7 +66,7 @@ def weight_map(
         go.Heatmap(
             z=values.astype(np.float32), zmin=low, zmax=high, colorscale=ink, xgap=gap, ygap=gap,
             hovertemplate=f"%{{y}} → %{{x}}: %{{{'customdata' if exact else 'z'}:.4f}}<extra></extra>",
-            hoverinfo="skip" if clickable else None,
+            hoverinfo="skip" if clickable else None, meta=WEIGHTS,
             colorbar={"title": {"text": ROW if scale == "row" else says, "side": "top", "font": {"size": 12}},
                       "tickfont": {"size": 11}, "orientation": "h", "thickness": 8, "len": 120, "lenmode": "pixels",
                       "outlinewidth": 0, "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top",
@@ -103,6 +104,27 @@ def weight_map(
     }  # fmt: skip
     margin = {"l": left, "r": 30, "t": above, "b": 8}
     return styled(figure, theme, height=side + above + 8, margin=margin, title=html.escape(title))
+
+
+def map_figure(
+    found: AttentionMap,
+    title: str,
+    *,
+    scale: str = "linear",
+    top: float = 1.0,
+    says: str = "weight",
+    cell: tuple[int, int] | None = None,
+    marked: Collection[tuple[int, int]] = (),
+    clickable: bool = False,
+    side: int = 400,
+    theme: str = "light",
+) -> go.Figure:
+    """`weight_map` of an attention map, on a scale that fits its numbers."""
+    scale, top = fitting(found.weights, scale, top)
+    return weight_map(
+        found.weights, found.queries, found.keys, title=title, scale=scale, top=top, says=says, cell=cell,
+        marked=marked, clickable=clickable, side=side, theme=theme,
+    )  # fmt: skip
 
 
 def outline(cells: Collection[tuple[int, int]]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -250,7 +272,7 @@ def measured_heads(
         [
             go.Heatmap(
                 z=found, zmin=0, zmax=max(float(np.nanmax(found)), 1e-9), colorscale=colours.ink_scale(),
-                xgap=2, ygap=2,
+                xgap=2, ygap=2, meta=WEIGHTS,
                 hoverinfo="skip", colorbar={"thickness": 8, "outlinewidth": 0, "nticks": 5, "tickfont": {"size": 11}},
             ),
             go.Scatter(

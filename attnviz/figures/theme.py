@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 FONT = "'Source Sans', 'Segoe UI', system-ui, sans-serif"  # the first comes with Streamlit's own pages
 MARKS = str.maketrans({"\t": "⇥", "\n": "⏎", "\r": "␍"})
 HEAD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+WEIGHTS = {"numbers": "weights"}  # meta of a heatmap whose cells have room for their numbers on paper
 STOPS = (0, 0.08, 0.3, 0.6, 0.85, 1)
 
 

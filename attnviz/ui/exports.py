@@ -1,16 +1,17 @@
-"""What each view takes away: its numbers as drawn, where they come from, and the Python lines that make them again.
+"""What each view exports: its figures as on screen, where they come from, and the Python lines that make them again.
 
-A picture is put together when its button is pressed; `look` is the theme of the reader's page, which is not known then.
+A set is put together when its button is pressed; `look` is the theme of the reader's page, which is not known then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.export import Drawing, Picture, Plotted, Provenance, script
+from attnviz.export import FigureSet, Marks, Picture, Provenance, of_map, script
 from attnviz.files import trace_file
 from attnviz.lessons.worked_example import WorkedExample
 from attnviz.maps.attention_map import MEASURES, AttentionMap
@@ -24,6 +25,7 @@ from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
 
 OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
 IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
+BESIDE = 320  # pixels of a map in a comparison
 SAYS = {"dimensions": "part of q·k", "scores": "score", "value": "length", "rollout": "share", "flow": "flow"}
 
 
@@ -31,65 +33,73 @@ def of_head(
     trace: Trace,
     head: Head,
     found: AttentionMap,
-    view: UrlState,
+    state: UrlState,
     title: str,
     cell: tuple[int, int] | None,
     glue: tuple[Sequence[bool], Sequence[bool]],
     look: str,
-) -> Picture:
+    targets: Collection[tuple[int, int]] = (),
+) -> FigureSet:
     """One head, or several of its layer, in the chosen view."""
-    options = map_options.options_of(trace, head.kind, view)
-    heads = map_options.heads(trace, head.kind, head.layer, head.head, view)
-    settings = {"view": view.shown_as, "combine": view.combine}
-    settings |= {name: getattr(view, name) for name in OF_VIEW[view.shown_as]} | options.chosen()
-    ink: dict[str, Any] = {"scale": view.scale, "top": view.top}
-    drawing = Drawing(
-        found, title, view.shown_as, theme=look, cell=cell, glue=glue, **ink, threshold=view.threshold,
-        top_k=view.top_k, side=view.side,
-    )  # fmt: skip
+    options = map_options.options_of(trace, head.kind, state)
+    heads = map_options.heads(trace, head.kind, head.layer, head.head, state)
+    of_view: dict[str, Any] = {name: getattr(state, name) for name in OF_VIEW[state.shown_as]}
+    settings = {"view": state.shown_as, "combine": state.combine} | of_view | options.chosen()
+    drawn: dict[str, Any] = {"title": title, "scale": state.scale, "top": state.top, "cell": cell}
+    drawn |= {"marked": sorted(targets)} if targets else {}
+    python = script.of_head(trace, head.kind, head.layer, heads, state.combine, options, **drawn)
+    marks = None
+    if state.shown_as != "heatmap":
+        chosen: dict[str, Any] = (
+            {"title": title, "cell": cell} | of_view | ({"glue": glue} if state.shown_as == "strip" else {})
+        )
+        marks = Marks(state.shown_as, found, theme=look, **chosen)
+        python = script.of_marks(
+            trace, head.kind, head.layer, heads, state.combine, options, shown_as=state.shown_as, **chosen
+        )
+    picture = Picture(figures.map_figure(found, **drawn, clickable=True, theme=look), of_map(found), found.notes, marks)
     shown = ", ".join(str(Head(head.kind, head.layer, one)) for one in heads)
-    python = script.of_head(trace, head.kind, head.layer, heads, view.combine, options, title=title, **ink)
-    return _picture(trace, head, shown, settings, [drawing], python, title)
+    return _set(trace, head, shown, settings, picture, python, title, look)
 
 
 def of_beyond(
-    trace: Trace, head: Head, query: int, found: AttentionMap, view: UrlState, title: str, look: str
-) -> Picture:
+    trace: Trace, head: Head, query: int, found: AttentionMap, state: UrlState, title: str, look: str
+) -> FigureSet:
     """What stands beside the raw weight."""
-    options, says = map_options.options_of(trace, head.kind, view), SAYS[view.beyond]
-    scale, top = figures.fitting(found.weights, view.scale, view.top)
-    drawing = Drawing(found, title, axes=("from", "to", says), theme=look, scale=scale, top=top)
-    python = script.of_beyond(trace, head, query, view.beyond, options, title=title, scale=scale, top=top, says=says)
-    settings = {"beyond": view.beyond, "scale": scale, "top": top} | options.chosen()
-    settings |= {"query": query} if view.beyond == "dimensions" else {}
-    return _picture(trace, head, str(head), settings, [drawing], python, title)
+    options, says = map_options.options_of(trace, head.kind, state), SAYS[state.beyond]
+    scale, top = figures.fitting(found.weights, state.scale, state.top)
+    drawn: dict[str, Any] = {"title": title, "scale": scale, "top": top, "says": says}
+    python = script.of_beyond(trace, head, query, state.beyond, options, **drawn)
+    settings = {"beyond": state.beyond, "scale": scale, "top": top} | options.chosen()
+    settings |= {"query": query} if state.beyond == "dimensions" else {}
+    picture = Picture(figures.map_figure(found, **drawn, theme=look), of_map(found, ("from", "to", says)), found.notes)
+    return _set(trace, head, str(head), settings, picture, python, title, look)
 
 
 def of_grid(
-    trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: AttentionMap, view: UrlState, look: str
-) -> Picture:
+    trace: Trace, head: Head, heads: Sequence[tuple[int, int]], found: AttentionMap, state: UrlState, look: str
+) -> FigureSet:
     """Every head as a small map; `head` is chosen."""
-    options, at = MapOptions.of(view).of_whole_text(), (head.layer, head.head)
-    drawing = Drawing(found, "All heads", "grid", theme=look, cell=at, heads=heads)
+    options, at = MapOptions.of(state).of_whole_text(), (head.layer, head.head)
+    figure = figures.grid_of_heads(found.weights, heads, chosen=at, theme=look)
     python = script.of_grid(trace, head.kind, options, chosen=at)
-    return _picture(trace, head, "all heads", {"view": "maps"} | options.chosen(), [drawing], python, "All heads")
+    picture = Picture(figure, of_map(found, heads=heads), found.notes)
+    return _set(trace, head, "all heads", {"view": "maps"} | options.chosen(), picture, python, "All heads", look)
 
 
 def of_measure(
     trace: Trace, head: Head, measure: str, cell: tuple[int, int], found: np.ndarray, title: str, look: str
-) -> Picture:
-    """One number of every head, found [layers, heads]: one of MEASURES, or the "divergence" from `head`,
-    which is chosen."""
+) -> FigureSet:
+    """One number of every head, found [layers, heads]: one of MEASURES, or the "divergence" from `head`, which is
+    chosen."""
     at = head.layer, head.head
     rows, columns = (tuple((f"{letter}{i}", [i]) for i in range(n)) for letter, n in zip("LH", found.shape))
     says = MEASURES.get(measure, f"divergence from {head}, bits")
-    drawing = Drawing(
-        AttentionMap(found, rows, columns), title, "measure", ("layer", "head", says), theme=look, cell=at,
-        top=max(float(np.nanmax(found)), 1e-9),
-    )  # fmt: skip
+    figure = figures.measured_heads(found, title=title, chosen=at, theme=look)
+    picture = Picture(figure, of_map(AttentionMap(found, rows, columns), ("layer", "head", says)))
     near = _near(trace, (measure,))
     python = script.of_measure(trace, head, measure, cell, near, title=title, chosen=at)
-    return _picture(trace, head, "all heads", _measured((measure,), cell), [drawing], python, title, near)
+    return _set(trace, head, "all heads", _measured((measure,), cell), picture, python, title, look, near)
 
 
 def of_plane(
@@ -101,15 +111,16 @@ def of_plane(
     heads: Sequence[tuple[int, int]],
     points: np.ndarray,
     look: str,
-) -> Picture:
+) -> FigureSet:
     """Every head by two measures, points [heads, 2]; `head` is chosen."""
     at, title = (head.layer, head.head), "Heads by two measures"
     rows = tuple(("L{}.H{}".format(*one), [place]) for place, one in enumerate(heads))
     found = AttentionMap(points, rows, tuple((name, [place]) for place, name in enumerate(names)))
-    drawing = Drawing(found, title, "plane", ("head", "measure", "value"), theme=look, cell=at, heads=heads)
+    figure = figures.plane_of_heads(heads, points, names, chosen=at, theme=look)
     near = _near(trace, measures)
     python = script.of_plane(trace, head, measures, cell, near, names=names, chosen=at)
-    return _picture(trace, head, "all heads", _measured(measures, cell), [drawing], python, title, near)
+    picture = Picture(figure, of_map(found, ("head", "measure", "value"), heads))
+    return _set(trace, head, "all heads", _measured(measures, cell), picture, python, title, look, near)
 
 
 def of_comparison(
@@ -120,17 +131,20 @@ def of_comparison(
     change: AttentionMap,
     top: float,
     look: str,
-) -> Picture:
-    """Two heads with their aids, and what changes from the first to the second, which may be empty; in place of heads
-    that are removed stands what `ablation` names."""
+) -> FigureSet:
+    """Two heads with their options, and what changes from the first to the second, which may be empty; `ablation` says
+    what ablated heads were replaced with."""
     names = [ablation_title(head, trace.replaced, ablation) for trace, head in sides]
-    drawings = [
-        Drawing(reading, title_of(letter, *side), name=letter, theme=look)
-        for letter, reading, side in zip("AB", found, sides)
-    ]
+    pictures = {
+        letter: Picture(
+            figures.map_figure(one, title_of(letter, *side), side=BESIDE, theme=look), of_map(one), one.notes
+        )
+        for letter, one, side in zip("AB", found, sides)
+    }
     if change.weights.size:
-        axes = ("from", "to", "difference")
-        drawings.append(Drawing(change, "B − A", axes=axes, name="B-A", theme=look, scale="signed", top=top))
+        pictures["B-A"] = Picture(
+            difference_figure(change, top, look), of_map(change, ("from", "to", "difference")), change.notes
+        )
     told = []
     for letter, (trace, head), options, name in zip("AB", sides, shown, names):
         ablated = {"ablated": [f"{one.kind} {one}" for one in trace.replaced], "replaced with": IN_PLACE[ablation]}
@@ -138,8 +152,16 @@ def of_comparison(
         source = Provenance.of(trace, head.kind, name, settings, certificate(trace, head))
         told += [f"{letter}, {line}" for line in source.lines()]
     title = " and ".join(f"{name} of {trace.model}" for name, (trace, _) in zip(names, sides))
-    python = script.of_comparison(sides, shown, ablation, title="B − A", scale="signed", top=top)
-    return Picture(title, drawings, told, python)
+    python = script.of_comparison(sides, shown, ablation, title="B − A", scale="signed", top=top, says="difference")
+    return FigureSet(title, pictures, look, told, python)
+
+
+def difference_figure(change: AttentionMap, top: float, look: str) -> go.Figure:
+    """What changes from one side of a comparison to the other: blue where the second has more."""
+    return figures.weight_map(
+        change.weights, change.queries, change.keys, title="B − A", scale="signed", top=top, says="difference",
+        side=BESIDE, theme=look,
+    )  # fmt: skip
 
 
 def recording(trace: Trace) -> bytes:
@@ -157,49 +179,47 @@ def title_of(letter: str, trace: Trace, head: Head) -> str:
 def of_example(
     example: WorkedExample,
     charts: Sequence[tuple[str, str, np.ndarray, Sequence[str]]],
+    row: int,
     settings: dict[str, Any],
     look: str,
-) -> Picture:
-    """The worked example's matrices, (name, title, values, columns) each, a row a token."""
+) -> FigureSet:
+    """The worked example's matrices, (name, title, values, columns) each, a row a token; one `row` is followed."""
     tokens = example.inputs.tokens
-    drawings = []
+    pictures = {}
     for name, title, values, columns in charts:
         rows, keys = (tuple((word, [place]) for place, word in enumerate(words)) for words in (tokens, columns))
-        scale, top = figures.fitting(values)
-        axes = ("token", "name", "number")
-        drawings.append(
-            Drawing(AttentionMap(values, rows, keys), title, "matrix", axes, name, look, scale, max(top, 1e-9))
-        )
+        figure = figures.matrix(values, tokens, columns, title=title, chosen_row=row, theme=look)
+        pictures[name] = Picture(figure, of_map(AttentionMap(values, rows, keys), ("token", "name", "number")))
     typed = {name: getattr(example.inputs, name).tolist() for name in ("X", "W_Q", "W_K", "W_V")}
     source = Provenance(
         "worked example", "none", "attention from scratch", {"words": " ".join(tokens)}, "worked", "example",
         typed | settings, "computed by the core, from the numbers in the settings",
     )  # fmt: skip
     python = script.of_example(tokens, list(typed.values()), settings["scaled"], settings["causal"])
-    return Picture("The worked example", drawings, source.lines(), python)
+    return FigureSet("The worked example", pictures, look, source.lines(), python)
 
 
-def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], look: str) -> Plotted:
+def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], look: str) -> FigureSet:
     """The charts of a lesson; `make` is a function of `attnviz.charts`, and so for the next."""
     source = Provenance(
         title, "none", "a lesson", {}, "none", "of a model", chosen, "computed by attnviz from these settings"
     )
     python = script.of_charts(make, **chosen)
-    return Plotted(title, make(**chosen, theme=look), look, source.lines(), python)
+    return FigureSet.of_charts(title, make(**chosen, theme=look), look, source.lines(), python)
 
 
 def of_traced(
     title: str, make: Callable[..., dict], trace: Trace, head: Head, shown: str, chosen: Mapping[str, Any], look: str
-) -> Plotted:
+) -> FigureSet:
     """Charts of a trace; `shown` says what of it, such as one head."""
     python = script.of_charts(make, "trace", opening=script.opening_of(trace), **chosen)
     told = _source(trace, head, shown, chosen).lines()
-    return Plotted(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
+    return FigureSet.of_charts(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
 
 
 def of_study(
     title: str, make: Callable[..., dict], entry: ModelEntry, results: Any, chosen: Mapping[str, Any], look: str
-) -> Plotted:
+) -> FigureSet:
     """Charts of what a model's heads seem to do."""
     tokens = sum(family["tokens"] for family in results.probes["families"])
     source = Provenance(
@@ -209,10 +229,12 @@ def of_study(
     opening = f"model = attnviz.load_model({entry.name!r})\nresults = evaluate_or_load(model)"
     imports = ["from attnviz import evaluate_or_load"]
     python = script.of_charts(make, "results", imports=imports, opening=opening, **chosen)
-    return Plotted(f"{title} of {entry.name}", make(results, **chosen, theme=look), look, source.lines(), python)
+    return FigureSet.of_charts(
+        f"{title} of {entry.name}", make(results, **chosen, theme=look), look, source.lines(), python
+    )
 
 
-def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str, Any], look: str) -> Plotted:
+def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str, Any], look: str) -> FigureSet:
     """How far every head is from the model's own attention, on the reader's text or on the built-in sentences."""
     told = _source(trace, found.heads[0].address, "all heads", chosen, in_words(found, found.heads[0].address)).lines()
     if not on_text:
@@ -228,23 +250,25 @@ def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str,
         **chosen,
     )
     drawn = figures.certificate_charts(found, **chosen, theme=look)
-    return Plotted(f"The certificate of {trace.model}", drawn, look, told, python)
+    return FigureSet.of_charts(f"The certificate of {trace.model}", drawn, look, told, python)
 
 
-def _picture(
+def _set(
     trace: Trace,
     head: Head,
     shown: str,
     settings: Mapping[str, Any],
-    drawings: Sequence[Drawing],
+    picture: Picture,
     python: str,
     title: str,
+    look: str,
     near: Sequence[str] = (),
-) -> Picture:
-    """Of one trace."""
+) -> FigureSet:
+    """One picture of one trace."""
     if near:
         settings = {**settings, "also measured on": list(near)}
-    return Picture(f"{title} of {trace.model}", drawings, _source(trace, head, shown, settings).lines(), python)
+    told = _source(trace, head, shown, settings).lines()
+    return FigureSet(f"{title} of {trace.model}", {"": picture}, look, told, python)
 
 
 def _source(

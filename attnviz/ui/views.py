@@ -49,11 +49,10 @@ def heatmap(
 ) -> None:
     """The reading as Plotly draws it; `says` is what its numbers are, and those below zero get a scale of two sides."""
     interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
-    scale, top = figures.fitting(found.weights, current().scale, current().top)
     st.plotly_chart(
-        figures.weight_map(
-            found.weights, found.queries, found.keys, title=title, scale=scale, top=top, says=says, cell=cell,
-            marked=targets, theme=theme(),
+        figures.map_figure(
+            found, title, scale=current().scale, top=current().top, says=says, cell=cell, marked=targets,
+            clickable=on_select is not None, theme=theme()
         ),
         key=key,
         theme=None,
@@ -83,7 +82,7 @@ def _heatmap(
         if points:
             choose_cell(*(int(place) for place in points[0]["customdata"][:2]))
 
-    heatmap(found, cell or (0, 0), title, "heatmap", clicked, targets=targets)
+    heatmap(found, cell, title, "heatmap", clicked, targets=targets)
 
 
 def _lines(found: AttentionMap, cell: tuple[int, int] | None, title: str, choose_cell: Choose) -> None:

@@ -10,7 +10,7 @@ LINK = "heads?v=1&model=tiny-gpt&text=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E+the+c
 
 def taken(page, address, label, to):
     page.goto(f"{address}/{LINK}", wait_until="networkidle")
-    page.locator(".st-key-away_head button").first.click(timeout=90_000)  # a cold start on a busy machine
+    page.locator(".st-key-export_head button").first.click(timeout=90_000)  # a cold start on a busy machine
     with page.expect_download() as download:
         page.get_by_test_id("stPopoverBody").get_by_role("button", name=label).click()
     download.value.save_as(to)

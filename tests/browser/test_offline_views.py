@@ -24,7 +24,7 @@ def test_the_file_shows_its_numbers_without_a_network(browser, tmp_path, view):
     opened.on("request", lambda request: asked_for.append(request.url))
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.goto(file.as_uri())
-    opened.locator(".js-plotly-plot .main-svg:first-of-type").nth(len(picture(view).drawings) - 1).wait_for()
+    opened.locator(".js-plotly-plot .main-svg:first-of-type").nth(len(picture(view).pictures) - 1).wait_for()
     charts = opened.evaluate(DRAWN)
     assert not problems and [url for url in asked_for if not url.startswith(("file:", "data:", "blob:"))] == []
     assert "tiny-gpt" in opened.locator("footer").inner_text() or view == "example"

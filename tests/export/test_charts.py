@@ -138,7 +138,7 @@ def test_csv_and_npz_hold_what_the_figure_on_screen_holds(name):
             shown = [one for one in figure.data if one.name or one.hoverinfo != "skip"]
             assert shown and len(series_of(figure)) == len(shown)
             assert len({one.name for one in series_of(figure)}) == len(shown), "two series of one name"
-            of_chart = [row for row in rows if row["chart"] == chart]
+            of_chart = [row for row in rows if row["picture"] == chart]
             assert len(of_chart) == sum(values.size for values in numbers_of(go.Figure(shown)))
             for one, expected in zip(series_of(figure), numbers_of(go.Figure(shown))):
                 key = ".".join(filter(None, (chart, one.name)))

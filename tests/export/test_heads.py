@@ -16,7 +16,8 @@ from PIL import Image
 
 from attnviz import export
 from attnviz.capture.tracing import trace
-from attnviz.maps.attention_map import continues_word, strongest_cells
+from attnviz.figures.theme import THEMES
+from attnviz.maps.attention_map import AttentionMap, continues_word, strongest_cells
 from attnviz.models.loading import load_model
 from attnviz.traces import Head
 from attnviz.ui.address import VIEWS, UrlState
@@ -35,17 +36,19 @@ def traced():
     return trace(load_model("tiny-gpt"), TEXT)
 
 
-def picture(traced, **choices):
+def picture(traced, targets=(), **choices):
     view = UrlState(model="tiny-gpt", text=TEXT, **choices)
     found = read(traced, "decoder", 1, 2, view)
     glue = tuple(
         continues_word(traced, "decoder", side, of_keys=keys) for side, keys in ((found.rows, 0), (found.columns, 1))
     )
-    return of_head(traced, Head("decoder", 1, 2), found, view, "L1.H2", (3, 1), glue, "light")
+    return of_head(traced, Head("decoder", 1, 2), found, view, "L1.H2", (3, 1), glue, "light", targets)
 
 
 def reading_of(taken):
-    return taken.drawings[0].reading
+    arrays = taken.pictures[""].table.arrays
+    sides = (tuple((str(name), [place]) for place, name in enumerate(arrays[side])) for side in ("queries", "keys"))
+    return AttentionMap(arrays["weights"], *sides, tuple(taken.notes))
 
 
 def texts_of(svg: bytes) -> list[str]:
@@ -59,9 +62,9 @@ def shown_weights(taken) -> list[str]:
     return {
         "heatmap": [],
         "lines": [],
-        "strip": [f"{weight:.2f}" for weight in found.weights[taken.drawings[0].cell[0]]],
+        "strip": [f"{weight:.2f}" for weight in found.weights[3]],
         "table": [f"{weight:.4f}" for _, _, weight, *_ in strongest_cells(found)],
-    }[taken.drawings[0].shown_as]
+    }[taken.marks.shown_as if taken.marks else "heatmap"]
 
 
 @pytest.mark.parametrize("shown_as", VIEWS)
@@ -88,6 +91,33 @@ def test_svg_heatmap_says_the_weight_in_each_cell_and_paints_it(traced):
     assert [text for text in texts if re.fullmatch(r"\d\.\d\d", text)] == [f"{w:.2f}" for w in found.weights.flat]
     cells = re.findall(rb'<path d="[^"]*" clip-path[^>]*style="fill: (#[0-9a-f]{6}); stroke: #fcfbf7', file)
     assert len(cells) == found.weights.size and len(set(cells)) > 3
+
+
+@pytest.mark.parametrize("ending", ["svg", "html", "py"])
+def test_the_frame_of_the_chosen_cell_and_the_line_round_targets_are_in_the_file(traced, ending):
+    """Without them nobody who gets the file sees what it was made to show."""
+    framed, plain = picture(traced, targets={(3, 1), (4, 2)}), picture(traced)
+    (shape,) = framed.figures[""].layout.shapes
+    assert (shape.x0, shape.y0) == (0.5, 2.5) and shape.line.color == THEMES["light"].alarm
+    file, other = (export.made(one, ending).decode() for one in (framed, plain))
+    if ending == "svg":
+        assert file.count(f"stroke: {THEMES['light'].alarm}") == 1 and f"stroke: {THEMES['light'].accent}" in file
+        assert f"stroke: {THEMES['light'].accent}" not in other
+    elif ending == "html":
+        assert '"shapes":[{' in file.replace(" ", "") and file != other
+    else:
+        assert "cell=(3, 1)" in file and "marked=[(3, 1), (4, 2)]" in file and "marked" not in other
+
+
+@pytest.mark.parametrize("shown_as", ["lines", "strip", "table"])
+def test_the_python_lines_make_the_view_that_was_on_screen(traced, tmp_path, shown_as):
+    taken = picture(traced, shown_as=shown_as)
+    code = export.made(taken, "py").decode()
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""}
+    )
+    made = set(texts_of((tmp_path / "attention.svg").read_bytes()))
+    assert {"L1.H2", *shown_weights(taken)} <= made
 
 
 def test_lines_draws_those_on_screen(traced):
@@ -187,7 +217,7 @@ def test_the_page_offers_every_format_and_makes_none_before_it_is_asked():
     """matplotlib takes a second to load: a page that is only looked at must not pay for it."""
     app = open_app("heads.py", model="tiny-gpt")
     offered = {button.proto.id.rsplit("_", 1)[-1] for button in app.get("download_button")}
-    assert offered == {*export.ENDINGS, "recording"}
+    assert offered == {*export.FORMATS, "recording"}
     code = """
 import sys
 from attnviz.ui.map_options import read

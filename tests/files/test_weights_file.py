@@ -211,7 +211,7 @@ def test_a_zip_bomb_is_refused_by_its_directory(monkeypatch):
 
 
 @pytest.mark.parametrize("shown_as", VIEWS)
-@pytest.mark.parametrize("ending", export.ENDINGS)
+@pytest.mark.parametrize("ending", export.FORMATS)
 def test_a_hostile_token_is_text_in_every_file(shown_as, ending):
     found = weights_file.load_weights(with_tokens(weights=WEIGHTS), "mine.npz").trace
     view = UrlState(shown_as=shown_as, merge_words=True)
