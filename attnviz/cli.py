@@ -171,7 +171,7 @@ def _label(chosen: argparse.Namespace) -> int:
     with tqdm(desc="labelling", unit="token", disable=None) as bar:
         found = evaluate_or_load(model, corpus, _bar_progress(bar), chosen.again)
     if chosen.effects:
-        with tqdm(desc="removing heads", unit="token", disable=None) as bar:
+        with tqdm(desc="ablating heads", unit="token", disable=None) as bar:
             found = measure_or_load_effects(model, found, corpus, _bar_progress(bar))
     labelled = found.json(chosen.effects)
     if chosen.out is not None:
@@ -185,7 +185,7 @@ def _label(chosen: argparse.Namespace) -> int:
                 f" ({row['confidence']})"
                 for row in head["labels"]
             )
-            print(f"L{head['layer']}.H{head['head']}  rests {head['rest_share']:4.0%}  {labels or 'unlabelled'}")
+            print(f"L{head['layer']}.H{head['head']}  sink tokens {head['rest_share']:4.0%}  {labels or 'unlabelled'}")
         if chosen.effects:
             _print_effects(labelled)
     return 0

@@ -7,6 +7,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
@@ -56,10 +57,8 @@ st.dataframe(
 if not shown:
     st.info("None has this in its name. A model of an architecture never seen here goes the same way: open it, and it "
             "is certified, or says why not.")  # fmt: skip
-st.plotly_chart(
+show_chart(
     figures.architecture_charts(theme=theme())["errors"],
-    theme=None,
-    config={"displayModeBar": False},
     alt=f"Largest end-to-end difference of the {len(passed)} certified architectures, by route: at most "
     f"{decade(max(one['drift'] for one in passed))}.",
 )

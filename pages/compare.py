@@ -16,6 +16,7 @@ from attnviz.traces import Head, Trace
 from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
 from attnviz.ui.address import ABLATIONS
 from attnviz.ui.certificates import badge
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import say_not_there, show_error
 from attnviz.ui.predictions import show_change
@@ -34,7 +35,7 @@ PLAIN = {
 chosen = url_state()
 st.title("Compare")
 st.markdown(
-    "Two heads in the same view, or one before and after others are removed, and the difference. Words are matched "
+    "Two heads in the same view, or one before and after others are ablated, and the difference. Words are matched "
     "where sentences differ."
 )
 finding = saved_views.banner("compare")
@@ -78,7 +79,7 @@ def pick_ablated(entry) -> dict:
     asked = list(dict.fromkeys(str(head) for head in options.heads_named(chosen.ablated, kind)))
     gone = [name for name in asked if name not in offered]
     if gone:
-        say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: nothing of that is removed.")
+        say_not_there(f"{entry.name} has no {kind} head {', '.join(gone[:3])}: none of that is ablated.")
         choose(ablated="-".join(name for name in asked if name in offered))
     st.session_state.pick_ablated = [name for name in asked if name in offered]
 
@@ -87,9 +88,9 @@ def pick_ablated(entry) -> dict:
 
     on_screen("ablated")
     names = st.multiselect(
-        "Heads removed from B" + (f", {kind}" if len(kinds) > 1 else ""), offered, key="pick_ablated",
+        "Heads ablated in B" + (f", {kind}" if len(kinds) > 1 else ""), offered, key="pick_ablated",
         on_change=changed, placeholder="none",
-        help="The model goes on with something else in place of what these heads hand over. Pick the same head on both "
+        help="The model goes on with something else in place of what these heads write. Pick the same head on both "
         "sides to see it before and after.",
     )  # fmt: skip
     if not names:
@@ -105,30 +106,27 @@ def pick_ablated(entry) -> dict:
 
 def tell_change(trace: Trace, head: Head) -> None:
     """What removing heads did beside the maps, and what it does not say."""
-    st.subheader("With heads removed")
+    st.subheader("With heads ablated")
     if head.layer <= min(one.layer for one in trace.replaced):
-        st.info(
-            f"{head} cannot differ: what a head hands over reaches only the layers after its own. Pick a later one."
-        )
+        st.info(f"{head} cannot differ: what a head writes reaches only the layers after its own. Pick a later one.")
     st.markdown(
         "A small change does not show that a head does little: others can make up for it (self-repair). A large one "
-        "can come from what stands in its place: a head hardly ever hands over 0, so that the layers after it meet "
+        "can come from what it is replaced with: a head hardly ever writes 0, so that the layers after it meet "
         "what they were never trained on; a mean is milder."
     )
-    st.caption("The certificate of B is of the model without these heads: they were removed from both passes.")
+    st.caption("The certificate of B is of the model without these heads: they were ablated in both passes.")
     likely, _ = st.columns([2, 1])
     with likely:
         show_change(trace)
 
 
-def draw(place, reading, figure, title: str, key: str) -> None:
-    place.plotly_chart(
+def draw(place, attention_map, figure, title: str, key: str) -> None:
+    show_chart(
         figure,
         key=key,
-        theme=None,
-        config={"displayModeBar": False},
-        alt=f"{title}: {len(reading.rows)} rows over {len(reading.columns)} columns, from {reading.weights.min():.2f} "
-        f"to {reading.weights.max():.2f}.",
+        alt=f"{title}: {len(attention_map.rows)} rows over {len(attention_map.columns)} columns, "
+        f"from {attention_map.weights.min():.2f} to {attention_map.weights.max():.2f}.",
+        place=place,
     )
 
 
@@ -143,24 +141,24 @@ try:
     sides = [(trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces)]
     called = [ablation_title(head, trace.replaced, chosen.ablation) for trace, head in sides]
     shown = windows.pick_both(sides, MOST)
-    readings = [
+    attention_maps = [
         options.make_map(trace, head.kind, head.layer, [head.head], "head", its)
         for (trace, head), its in zip(sides, shown)
     ]
-    readings = [
-        replace(reading, notes=(*reading.notes, f"{name}.")) if trace.replaced else reading
-        for reading, name, trace in zip(readings, called, traces)
+    attention_maps = [
+        replace(attention_map, notes=(*attention_map.notes, f"{name}.")) if trace.replaced else attention_map
+        for attention_map, name, trace in zip(attention_maps, called, traces)
     ]
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
-    common = [note for note in readings[0].notes if note in readings[1].notes]
-    for place, letter, side, reading in zip(below, "AB", sides, readings):
+    common = [note for note in attention_maps[0].notes if note in attention_maps[1].notes]
+    for place, letter, side, attention_map in zip(below, "AB", sides, attention_maps):
         title = exports.title_of(letter, *side)
-        figure = figures.map_figure(reading, title, side=exports.BESIDE, theme=theme())
-        draw(place, reading, figure, title, f"compare_{letter}")
-        for note in reading.notes:
+        figure = figures.map_figure(attention_map, title, side=exports.BESIDE, theme=theme())
+        draw(place, attention_map, figure, title, f"compare_{letter}")
+        for note in attention_map.notes:
             if note not in common:
                 place.caption(note)
-    change = difference(*readings)
+    change = difference(*attention_maps)
     largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
     if not change.weights.size:
         right.info("What is shown of the two sentences shares no word, so there is nothing to subtract.")
@@ -168,7 +166,7 @@ try:
         with right:
             st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both show.")
             st.metric(
-                "Weight that would have to move",
+                "Average difference (total variation)",
                 f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
                 help="Total variation distance over the words that both show, averaged over rows; 0 %: the same, "
                 "100 %: disjoint.",
@@ -183,7 +181,7 @@ try:
     with below[2].container(horizontal=True):
         export_menu(
             "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
-            partial(exports.of_comparison, sides, shown, chosen.ablation, readings, change, largest),
+            partial(exports.of_comparison, sides, shown, chosen.ablation, attention_maps, change, largest),
         )  # fmt: skip
         keep = saved_views.popover()
     for note in common:
@@ -194,7 +192,7 @@ try:
         except (AttnvizError, ValueError) as error:
             with place:
                 show_error(error)
-        untouched = "Heads shows it with nothing removed." if trace.replaced else None
+        untouched = "Heads shows it with nothing ablated." if trace.replaced else None
         if place.button(f"Open {head}", icon=":material/grid_view:", key=f"open_{letter}", help=untouched):
             window = {"queries_at": its.queries_at, "keys_at": its.keys_at} if its.window else {}
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from attnviz.lessons import cost, timing
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import choose, chosen_by, url_state
@@ -42,23 +43,21 @@ sizes = asdict(size)
 drawn = cost.charts(**sizes, theme=theme())
 count, crossing = cost.operations(size), round(cost.overtakes_at(size))
 left, right = st.columns(2, gap="large")
-left.plotly_chart(
+show_chart(
     drawn["operations"],
     key="operations",
-    theme=None,
-    config={"displayModeBar": False},
     alt=f"Operations over n on logarithmic axes. Attention grows with n², the projections with n; they cross at "
     f"n = {crossing:,}. At n = {n:,} attention takes {counted(count.attention)} operations, the projections "
     f"{counted(count.projections)}.",
+    place=left,
 )
-right.plotly_chart(
+show_chart(
     drawn["memory"],
     key="memory",
-    theme=None,
-    config={"displayModeBar": False},
     alt="Bytes over n on logarithmic axes. The weights of one layer grow with n² and fill "
     + ", ".join(f"{name} at n = {full:,}" for name, full in cost.lengths_that_fill(size).items())
     + "; queries, keys and values grow with n.",
+    place=right,
 )
 export_menu("lesson", "what it costs", partial(exports.of_lesson, "What it costs", cost.charts, sizes))
 for place, field, label, options in zip(
@@ -113,16 +112,15 @@ timings = st.session_state.get("timings")
 if timings is None:
     st.markdown("The count is a law. Press the button to see whether the clock follows it.")
 else:
-    chart, reading = st.columns([3, 2], gap="large")
+    chart, beside = st.columns([3, 2], gap="large")
     exponents = timings.exponents
     first, last = timing.LENGTHS[0], timing.LENGTHS[-1]
-    chart.plotly_chart(
+    show_chart(
         timing.charts(timings.seconds, theme=theme())["timings"],
         key="timings",
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"Seconds over n, from {first} to {last:,} tokens, on logarithmic axes. "
         + "; ".join(f"{name} grows with n to the {exponent:.2f}" for name, exponent in exponents.items()),
+        place=chart,
     )
     with chart:
         measured = {"seconds": {name: list(times) for name, times in timings.seconds.items()}}
@@ -132,14 +130,14 @@ else:
         )  # fmt: skip
     for name, exponent in exponents.items():
         pace = timings.pace[name]
-        reading.metric(f"{name}, one head, d_k = {timings.d_k}, n = {last:,}", lasting(timings.seconds[name][-1]))
-        reading.markdown(
+        beside.metric(f"{name}, one head, d_k = {timings.d_k}, n = {last:,}", lasting(timings.seconds[name][-1]))
+        beside.markdown(
             f"It grows with n to the **{exponent:.2f}**, and does {counted(pace)} operations a second: the attention "
             f"of the sizes above would take {lasting(count.attention / pace)}."
         )
     if timing.FUSED not in exponents:
-        reading.info("torch is not installed here, so our core is measured alone.")
-    reading.caption(
+        beside.info("torch is not installed here, so our core is measured alone.")
+    beside.caption(
         f"Exponents: least squares on the logarithms, for n from {timing.FITTED_FROM} to {last:,}. Dashed: n² through "
         "the last point. More than 2: time also goes into moving matrices that outgrow the processor's cache, or into "
         "other work on this machine; the fused kernel keeps no n × n matrix. Where a curve is bumpy, measure again."

@@ -8,6 +8,7 @@ from attnviz.lessons.exercises import EXERCISES, charts
 from attnviz.lessons.exercises.harder import hull_output
 from attnviz.lessons.typed import read_matrix
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.exercises import ask, draw, offer_solution, pick, solved, teacher, work_on
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
@@ -68,13 +69,12 @@ if name == "hull":
     output = None if query is None else hull_output(query)[0]
     if query is not None:
         settings["query"] = query.tolist()
-    picture.plotly_chart(
+    show_chart(
         charts.charts(name, **settings, theme=theme())["reach"],
         key="reach",
-        theme=None,
-        config={"displayModeBar": False},
         alt="A triangle with the values as corners; A lies inside it, B outside, C on the corner v1."
         + ("" if output is None else f" Your output lies at {output.round(4).tolist()}."),
+        place=picture,
     )
 
 if exercise.given or name == "hull":

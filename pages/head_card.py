@@ -134,7 +134,7 @@ with right:
     again = results.scores[label].again
     st.caption(
         f"Asked in {results.scores[label].n:,} rows of {results.scores[label].units:,} sequences"
-        + (f"; on the second family of probes it scores {again[number]:.2f}." if again is not None else ".")
+        + (f"; on held-out probes it scores {again[number]:.2f}." if again is not None else ".")
     )
     copying = labels.copying_in_words(results, number)
     if copying is not None and label in ("induction", "copy_suppression"):

@@ -11,6 +11,7 @@ from attnviz.models.catalog import checkpoints, training_curves
 from attnviz.traces import Head
 from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import show_error
 from attnviz.ui.state import choose, chosen_by, url_state
@@ -74,20 +75,16 @@ def draw(at: int) -> None:
     """The head's map and the marked curves at one step."""
     trace = cache.trace_of(f"{MODEL}@{at}", "bundled", url_state().text)
     drawn = figures.training_charts(trace, MODEL, at, layer, head, theme=theme())
-    map_place.plotly_chart(
+    show_chart(
         drawn["map"],
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"Attention weights of L{layer}.H{head} after {at} training steps, over: {' '.join(trace.tokens)[:300]}",
+        place=map_place,
     )
-    curves_place.plotly_chart(
+    show_chart(
         drawn["curves"],
-        theme=None,
-        config={"displayModeBar": False},
-        alt=(
-            f"Scores of all heads and losses over {steps[-1]} training steps. At the marked step {at}, "
-            f"L{layer}.H{head} has an induction score near {_score(at):.2f}."
-        ),
+        alt=f"Scores of all heads and losses over {steps[-1]} training steps. At the marked step {at}, "
+        f"L{layer}.H{head} has an induction score near {_score(at):.2f}.",
+        place=curves_place,
     )
 
 

@@ -11,6 +11,7 @@ from attnviz.labels.method import spelt
 from attnviz.labels.results import as_table
 from attnviz.traces import Head
 from attnviz.ui import labels, saved_views
+from attnviz.ui.chart import show_chart
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, url_state
 from attnviz.ui.theme import theme
@@ -69,16 +70,16 @@ cells = {
     (head.layer, head.head): summary.evidence(results, place, scores_of) for place, head in enumerate(results.heads)
 }
 near = [f"L{layer}.H{head}" for (layer, head), one in cells.items() if one.near]
-st.plotly_chart(
+show_chart(
     figures.scores_over_heads(
         cells, title=spelt(scores_of).capitalize(), chosen=(chosen.layer, chosen.head), theme=theme()
     ),
-    key="scores_over_heads", on_select=open_clicked("scores_over_heads"), selection_mode="points", theme=None,
-    config={"displayModeBar": False},
+    key="scores_over_heads",
+    on_select=open_clicked("scores_over_heads"),
     alt=f"Scores of {len(cells)} heads for {spelt(scores_of)}, from {min(one.score for one in cells.values()):.2f} to "
     f"{max(one.score for one in cells.values()):.2f}; the threshold lies within the interval of "
     f"{', '.join(near) or 'none'}.",
-)  # fmt: skip
+)
 st.caption(
     "A dot is a head, its line the 95 % interval. Filled: has the label. Hollow: has not. Diamond: the threshold lies "
     f"within its interval, so that other sentences might decide otherwise ({len(near)} of {len(cells)} heads). A "

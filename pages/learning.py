@@ -8,6 +8,7 @@ import streamlit as st
 
 from attnviz.lessons import learning
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import choose, chosen_by, url_state
@@ -67,7 +68,7 @@ drawn = learning.charts(**settings, theme=theme())
 
 
 def show(place, name: str, alt: str) -> None:
-    place.plotly_chart(drawn[name], key=name, theme=None, config={"displayModeBar": False}, alt=alt)
+    show_chart(drawn[name], key=name, alt=alt, place=place)
 
 
 show(

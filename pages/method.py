@@ -6,6 +6,7 @@ from attnviz import figures
 from attnviz.figures.labels import letter_of
 from attnviz.labels import method
 from attnviz.labels.criteria import CRITERIA
+from attnviz.ui.chart import show_chart
 from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 
@@ -27,11 +28,12 @@ for kind in [chosen.label] if chosen.label else CRITERIA:
     with st.container(border=True):
         picture, words = st.columns([2, 5], gap="medium")
         tokens, weights = method.picture(kind)
-        picture.plotly_chart(
+        show_chart(
             figures.small_map(weights, tokens, title=f"{letter_of(kind)} · {method.spelt(kind)}", theme=theme()),
-            key=f"method_{kind}", theme=None, config={"displayModeBar": False},
+            key=f"method_{kind}",
             alt=f"{method.spelt(kind)}, drawn: {method.EXPLAINED[kind].looks_for}",
-        )  # fmt: skip
+            place=picture,
+        )
         words.markdown(method.explained(kind))
 st.subheader("What a label does not say")
 st.markdown(parts["What a label does not say"])

@@ -13,6 +13,7 @@ from attnviz.maps.attention_map import row_in_every_head
 from attnviz.models.catalog import find_model
 from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import show_error
@@ -35,10 +36,7 @@ chosen_by(
 
 
 def draw(place, chart, name: str, says: str) -> None:
-    place.plotly_chart(
-        chart, key=f"patterns_{name}", theme=None, config={"displayModeBar": False},
-        alt=f"{chart.layout.title.text}: {says}.",
-    )  # fmt: skip
+    show_chart(chart, key=f"patterns_{name}", alt=f"{chart.layout.title.text}: {says}.", place=place)
 
 
 def in_words(words, row) -> str:

@@ -10,6 +10,7 @@ from attnviz.core.attention import attention
 from attnviz.lessons import query_key_value
 from attnviz.lessons.query_key_value import FEATURES, TOKENS, X, asymmetry
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, url_state
@@ -48,12 +49,11 @@ drawn = query_key_value.charts(**typed, theme=theme())
 
 def draw(place, name: str, says: str) -> None:
     title, values = drawn[name].layout.title.text, drawn[name].data[0].customdata
-    place.plotly_chart(
+    show_chart(
         drawn[name],
         key=name,
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"{title}: " + "; ".join(f"{token} {np.round(line, 2).tolist()}" for token, line in zip(TOKENS, values)),
+        place=place,
     )
     place.caption(says)
 

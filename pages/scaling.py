@@ -8,6 +8,7 @@ import streamlit as st
 from attnviz.lessons import scaling
 from attnviz.lessons.scaling import WIDTHS, sample_scores
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, url_state
@@ -32,13 +33,12 @@ st.markdown(
 drawn = scaling.charts(d_k, theme=theme())
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
 for place, (name, chart) in zip(places, drawn.items()):
-    place.plotly_chart(
+    show_chart(
         chart,
         key=f"scaling_{name}",
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"{chart.layout.title.text}: without and with the division by √d_k, for d_k from 1 to 1,024; at {d_k} "
         f"{getattr(here[False], name, here[False].winner):.3f} and {getattr(here[True], name, here[True].winner):.3f}.",
+        place=place,
     )
 export_menu("lesson", "why divide", partial(exports.of_lesson, "Why divide by √d_k", scaling.charts, {"d_k": d_k}))
 st.caption(

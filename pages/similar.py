@@ -11,6 +11,7 @@ from attnviz.maps.attention_map import MEASURES, ranked
 from attnviz.maps.options import MapOptions
 from attnviz.ui import cache, confirm_run, exports, head_explorer, pickers, saved_views
 from attnviz.ui.certificates import badge
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, url_state
@@ -45,17 +46,20 @@ with left:
         for axis in axes
     ]  # fmt: skip
     points = np.array([[found[head] for found in measured] for head in at.heads])
-    st.plotly_chart(
+    show_chart(
         figures.plane_of_heads(
-            at.heads, points, tuple(names[axis] for axis in axes),
-            chosen=(at.layer, at.head), theme=theme(),
+            at.heads,
+            points,
+            tuple(names[axis] for axis in axes),
+            chosen=(at.layer, at.head),
+            theme=theme(),
         ),
-        key="plane", on_select=open_clicked("plane"), selection_mode="points", theme=None,
-        config={"displayModeBar": False},
+        key="plane",
+        on_select=open_clicked("plane"),
         alt=f"{len(at.heads)} heads by {names[axes[0]]}, from {np.nanmin(points[:, 0]):.3f} to "
         f"{np.nanmax(points[:, 0]):.3f}, and by {names[axes[1]]}, from {np.nanmin(points[:, 1]):.3f} to "
         f"{np.nanmax(points[:, 1]):.3f}; {this} is chosen.",
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
         export_menu(
             "plane", name_of(trace.model, *axes),
@@ -69,15 +73,17 @@ with left:
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
     drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
     maps = cache.thumbnails_of(trace, at.kind, MapOptions(), confirm_run.cancel()).weights
-    st.plotly_chart(
+    show_chart(
         figures.maps_in_a_row(
-            drawn, maps[[at.heads.index(place) for place in drawn]],
-            title=f"{this}, its nearest, the farthest", theme=theme(),
+            drawn,
+            maps[[at.heads.index(place) for place in drawn]],
+            title=f"{this}, its nearest, the farthest",
+            theme=theme(),
         ),
-        key="in_a_row", on_select=open_clicked("in_a_row"), selection_mode="points", theme=None,
-        config={"displayModeBar": False},
+        key="in_a_row",
+        on_select=open_clicked("in_a_row"),
         alt=f"The maps of {', '.join(f'L{layer}.H{head}' for layer, head in drawn)} on your sentence, small.",
-    )  # fmt: skip
+    )
 
 with right:
     head_explorer.pick_head(at)

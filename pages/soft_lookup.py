@@ -8,6 +8,7 @@ import streamlit as st
 
 from attnviz.lessons import soft_lookup
 from attnviz.ui import exports
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
 from attnviz.ui.state import chosen_by, url_state
@@ -55,10 +56,7 @@ says = {
 settings = {"direction": direction, "temperature": temperature}
 places = [place for _ in range(2) for place in st.columns(2, gap="large")]
 for place, (name, chart) in zip(places, soft_lookup.charts(**settings, theme=theme()).items()):
-    place.plotly_chart(
-        chart, key=f"lookup_{name}", theme=None, config={"displayModeBar": False},
-        alt=f"{chart.layout.title.text}: {says[name]}.",
-    )  # fmt: skip
+    show_chart(chart, key=f"lookup_{name}", alt=f"{chart.layout.title.text}: {says[name]}.", place=place)
 export_menu("lesson", "soft lookup", partial(exports.of_lesson, "Soft lookup", soft_lookup.charts, settings))
 st.caption(
     "Learning needs a slope: a small change of the query has to change the answer. The nearest key's answer is flat, "

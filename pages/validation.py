@@ -10,6 +10,7 @@ from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.ui import cache, confirm_run, exports, pickers
 from attnviz.ui.address import CHECKED_ON
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import StopPage, chosen_by, url_state
@@ -91,11 +92,9 @@ gate = certificate.drift_tolerance if shown == "drift" else certificate.toleranc
 left, right = st.columns([3, 2], gap="large")
 with left:
     for kind, chart in figures.certificate_charts(certificate, shown, theme=theme()).items():
-        st.plotly_chart(
+        show_chart(
             chart,
-            theme=None,
             key=f"certificate_{kind}",
-            config={"displayModeBar": False},
             alt=f"Largest difference of each {kind} head, at most {np.nanmax(chart.data[0].customdata):.1e}, gate "
             f"{gate:.0e}.",
         )

@@ -12,6 +12,7 @@ from attnviz.lessons import worked_example as lesson
 from attnviz.lessons.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
 from attnviz.ui import exports
 from attnviz.ui.address import STAGES
+from attnviz.ui.chart import show_chart
 from attnviz.ui.example import edited_inputs, preset_of, projections_in_numbers, row_in_numbers
 from attnviz.ui.export_menu import export_menu
 from attnviz.ui.lessons import end_lesson
@@ -50,11 +51,9 @@ stage = chosen.stage if chosen.stage in steps else steps[-1]
 
 def draw(place, name: str, values: np.ndarray, columns: tuple[str, ...], title: str, says: str, **options) -> None:
     with place:
-        st.plotly_chart(
+        show_chart(
             figures.matrix(values, tokens, columns, title=title, theme=theme(), **options),
             key=name,
-            theme=None,
-            config={"displayModeBar": False},
             alt=f"{title}: "
             + "; ".join(f"{token} {np.round(line, 4).tolist()}" for token, line in zip(tokens, values)),
         )
@@ -68,12 +67,18 @@ with right:
     )  # fmt: skip
     if len(axes) == 2:
         for place, (name, plane) in zip(st.columns(2), lesson.planes(example, row, theme=theme()).items()):
-            place.plotly_chart(
-                plane, key=f"plane_{name[0]}", theme=None, config={"displayModeBar": False},
+            show_chart(
+                plane,
+                key=f"plane_{name[0]}",
                 alt=f"The plane with {name}: "
-                + "; ".join(f"{text} at ({x:.3f}, {y:.3f})" for points in plane.data if points.text
-                            for text, x, y in zip(points.text, points.x, points.y)),
-            )  # fmt: skip
+                + "; ".join(
+                    f"{text} at ({x:.3f}, {y:.3f})"
+                    for points in plane.data
+                    if points.text
+                    for text, x, y in zip(points.text, points.x, points.y)
+                ),
+                place=place,
+            )
         st.caption(
             "Left: a score is how far a key reaches along the query (dotted), times the query's length. Right: outputs "
             "lie inside the hull of the values, because weights are positive and sum to 1."
@@ -136,15 +141,15 @@ if stage == "output":
     st.markdown(f"Added up, **{plain(tokens[row])}** becomes **[{result}]**.")
     key = chosen.key if chosen.key < len(tokens) else int(stages.weights[row].argmax())
     chosen_by(
-        st.segmented_control, "key", f"One number's story: from {plain(tokens[row])} to", key,
+        st.segmented_control, "key", f"How this weight is computed: from {plain(tokens[row])} to", key,
         options=range(len(tokens)), format_func=lambda i: plain(tokens[i]), required=True,
     )  # fmt: skip
     show_breakdown(stages, (example.Q, example.K, example.V), example.scale, (row, key), tokens, tokens)
     shown_too = {"tokens": list(tokens)} | {one: getattr(inputs, one).tolist() for one in ("X", "W_Q", "W_K", "W_V")}
     shown_too |= {"scaled": chosen.scaled, "causal": chosen.causal, "row": row, "key": key}
     export_menu(
-        "story", "one number of the worked example",
-        partial(exports.of_lesson, "One number of the worked example", lesson.charts, shown_too),
+        "weight", "one weight of the worked example",
+        partial(exports.of_lesson, "One weight of the worked example", lesson.charts, shown_too),
     )  # fmt: skip
 
 if preset_of(inputs) == THE_SECTION:

@@ -79,7 +79,7 @@ print(points.shape)"""
 
 
 def of_comparison(sides: Sequence[tuple[Trace, Head]], shown: Sequence[MapOptions], ablation: str, **drawn: Any) -> str:
-    """Two heads with their aids, and their difference; in place of removed heads stands 0 or their mean."""
+    """Two heads with their options, and their difference; ablated heads are replaced with 0 or their mean."""
     imports = ["from attnviz import MapOptions, difference, make_map"]
     removing = any(trace.replaced for trace, _ in sides)
     means = removing and ablation == "mean"

@@ -105,7 +105,7 @@ def weight_breakdown(
     *,
     theme: str = "light",
 ) -> dict[str, go.Figure]:
-    """One weight's story; as `cell_story`, `vectors` being q, k and v."""
+    """How one weight is computed, by name; as `cell_story`, `vectors` being q, k and v."""
     charts = cell_story(stages, *vectors, cell, keys, theme=theme)
     names = ("dimensions", "steps", "row", "carried")[0 if vectors[0] is not None else 1 :]
     return dict(zip(names, charts))
@@ -114,7 +114,7 @@ def weight_breakdown(
 def weight_breakdown_in(
     trace: Trace, kind: str, layer: int, head: int, query: int, key: int, *, theme: str = "light"
 ) -> dict[str, go.Figure]:
-    """One weight's story, of a cell of a trace."""
+    """How the weight of a cell of a trace is computed."""
     of = trace.layer(layer, kind)
     q, k, v = of.vectors(head)
     row = None if q is None else q[query : query + 1]

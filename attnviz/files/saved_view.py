@@ -39,29 +39,29 @@ class SavedView:
     numbers: Mapping[str, float]
 
 
-def numbers_of(reading: AttentionMap, cell: tuple[int, int] | None = None) -> dict[str, float]:
+def numbers_of(attention_map: AttentionMap, cell: tuple[int, int] | None = None) -> dict[str, float]:
     """The weight of the chosen cell, the strongest of its row, and the strongest of all, by their tokens and places."""
-    cells = [(row, column) for *_, row, column in strongest_cells(reading, STRONGEST)]
+    cells = [(row, column) for *_, row, column in strongest_cells(attention_map, STRONGEST)]
     if cell is not None:
-        row = reading.weights[cell[0]]
+        row = attention_map.weights[cell[0]]
         cells = [cell, *((cell[0], int(column)) for column in (-row).argsort(kind="stable")[:STRONGEST]), *cells]
-    found = {_name(reading, i, j): float(reading.weights[i, j]) for i, j in cells}
+    found = {_name(attention_map, i, j): float(attention_map.weights[i, j]) for i, j in cells}
     return {name: weight for name, weight in found.items() if math.isfinite(weight)}
 
 
-def numbers_again(finding: SavedView, reading: AttentionMap) -> dict[str, float]:
-    """The finding's weights as this reading has them; left out are those that it has no cell for."""
+def numbers_again(finding: SavedView, attention_map: AttentionMap) -> dict[str, float]:
+    """The saved weights as this map has them; left out are those that it has no cell for."""
     found: dict[str, float] = {}
     for name in finding.numbers:
         row = name.partition(" ")[0]
-        if row.isdecimal() and int(row) < len(reading.rows):
-            cells = {_name(reading, int(row), j): j for j in range(len(reading.columns))}
-            found |= {name: float(reading.weights[int(row), cells[name]])} if name in cells else {}
+        if row.isdecimal() and int(row) < len(attention_map.rows):
+            cells = {_name(attention_map, int(row), j): j for j in range(len(attention_map.columns))}
+            found |= {name: float(attention_map.weights[int(row), cells[name]])} if name in cells else {}
     return found
 
 
-def _name(reading: AttentionMap, i: int, j: int) -> str:
-    return f"{i} {reading.queries[i]} → {j} {reading.keys[j]}"
+def _name(attention_map: AttentionMap, i: int, j: int) -> str:
+    return f"{i} {attention_map.queries[i]} → {j} {attention_map.keys[j]}"
 
 
 def as_json(finding: SavedView) -> str:

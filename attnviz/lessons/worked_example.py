@@ -171,7 +171,7 @@ def charts(
     key: int,
     theme: str = "light",
 ) -> dict[str, go.Figure]:
-    """Beside the worked example's matrices: the plane, where it has two dimensions, and the story of one weight."""
+    """Beside the worked example's matrices: the plane, where it has two dimensions, and how one weight is computed."""
     inputs = Inputs(tuple(tokens), *(np.asarray(one, dtype=float) for one in (X, W_Q, W_K, W_V)))
     example = worked_example(inputs, scaled=scaled, causal=causal)
     flat = planes(example, row, theme=theme) if inputs.X.shape[1] == 2 else {}

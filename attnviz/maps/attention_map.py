@@ -1,4 +1,4 @@
-"""Reading aids: what is done to weights so that people can read them, each saying what it does.
+"""Attention maps: what is done to weights so that people can read them, each saying what it does.
 
 trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
 """
@@ -163,15 +163,15 @@ def _layers_up_to(trace: Trace, kind: str, layer: int, what: str, longest: int) 
 # ---- what is done to them
 
 
-def merge_subwords(reading: AttentionMap, trace: Trace, kind: str) -> AttentionMap:
+def merge_subwords(attention_map: AttentionMap, trace: Trace, kind: str) -> AttentionMap:
     """Subwords merged: summed over the word that is attended to, averaged over the word that attends."""
     of_rows, of_columns = sides_in_words(trace, kind)
-    present = {token for _, tokens in reading.rows for token in tokens}
+    present = {token for _, tokens in attention_map.rows for token in tokens}
     rows = [group for group in of_rows if present.issuperset(group[1])]
     columns = list(of_columns)
     note = "Subwords merged into words: to a word is a sum, from a word is a mean."
-    weights = by_word(reading.weights, _places(rows, reading.rows), _places(columns, reading.columns))
-    return AttentionMap(weights, tuple(rows), tuple(columns), (*reading.notes, note))
+    weights = by_word(attention_map.weights, _places(rows, attention_map.rows), _places(columns, attention_map.columns))
+    return AttentionMap(weights, tuple(rows), tuple(columns), (*attention_map.notes, note))
 
 
 def sides_in_words(trace: Trace, kind: str) -> tuple[list[Group], list[Group]]:
@@ -190,13 +190,13 @@ def _places(words: Sequence[Group], tokens: Sequence[Group]) -> list[Group]:
     return [(word, [place[number] for number in numbers]) for word, numbers in words]
 
 
-def hide_columns(reading: AttentionMap, hidden: Sequence[int], *, renormalise: bool, what: str) -> AttentionMap:
-    """Columns of the hidden keys taken away; the note says how much weight went with them."""
-    kept = [j for j, (_, tokens) in enumerate(reading.columns) if not set(tokens) <= set(hidden)]
-    if not kept or len(kept) == len(reading.columns):
-        return reading
-    weights = reading.weights[..., kept]
-    taken = reading.weights.sum(axis=-1) - weights.sum(axis=-1)
+def hide_columns(attention_map: AttentionMap, hidden: Sequence[int], *, renormalise: bool, what: str) -> AttentionMap:
+    """Columns of the hidden keys left out; the note says how much weight went with them."""
+    kept = [j for j, (_, tokens) in enumerate(attention_map.columns) if not set(tokens) <= set(hidden)]
+    if not kept or len(kept) == len(attention_map.columns):
+        return attention_map
+    weights = attention_map.weights[..., kept]
+    taken = attention_map.weights.sum(axis=-1) - weights.sum(axis=-1)
     note = (
         f"Hidden: {what}, which get {taken.mean():.0%} of the weight on average (at most {taken.max():.0%} of a row)."
     )
@@ -204,23 +204,23 @@ def hide_columns(reading: AttentionMap, hidden: Sequence[int], *, renormalise: b
         total = weights.sum(axis=-1, keepdims=True)
         weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
         note += " What is left is scaled up to 1."
-    columns = tuple(reading.columns[j] for j in kept)
-    return replace(reading, weights=weights, columns=columns, notes=(*reading.notes, note))
+    columns = tuple(attention_map.columns[j] for j in kept)
+    return replace(attention_map, weights=weights, columns=columns, notes=(*attention_map.notes, note))
 
 
 def keep_tokens(
-    reading: AttentionMap, queries: Sequence[int] | None, keys: Sequence[int] | None, what: str
+    attention_map: AttentionMap, queries: Sequence[int] | None, keys: Sequence[int] | None, what: str
 ) -> AttentionMap:
     """Rows from these tokens and columns to these tokens; None, and tokens that are not there, stand for all.
 
     Nothing is scaled.
     """
-    rows, columns = touching(reading.rows, queries), touching(reading.columns, keys)
-    return _part(reading, rows, columns, f"Only {what}; rows keep the weights they have.")
+    rows, columns = touching(attention_map.rows, queries), touching(attention_map.columns, keys)
+    return _part(attention_map, rows, columns, f"Only {what}; rows keep the weights they have.")
 
 
 def crop_to_window(
-    reading: AttentionMap,
+    attention_map: AttentionMap,
     rows_in: range,
     columns_in: range,
     n: tuple[int, int],
@@ -233,9 +233,9 @@ def crop_to_window(
     `n` counts what the whole has on both sides. With `share` the note says how much of the rows' weight lies outside.
     """
     if (len(rows_in), len(columns_in)) == n:
-        return reading
-    rows, columns = in_window(reading.rows, rows_in), in_window(reading.columns, columns_in)
-    sides = zip(names, (reading.rows, reading.columns), (rows, columns), (rows_in, columns_in), n)
+        return attention_map
+    rows, columns = in_window(attention_map.rows, rows_in), in_window(attention_map.columns, columns_in)
+    sides = zip(names, (attention_map.rows, attention_map.columns), (rows, columns), (rows_in, columns_in), n)
     spans = [
         f"{name} {groups[places[0]][1][0]:,} to {groups[places[-1]][1][-1]:,} of {whole:,}"
         for name, groups, places, window, whole in sides
@@ -243,14 +243,14 @@ def crop_to_window(
     ]
     note = f"Window: {' and '.join(spans)}."
     if share:
-        shown = reading.weights[..., rows, :]
+        shown = attention_map.weights[..., rows, :]
         total, inside = shown.sum(axis=-1), shown[..., columns].sum(axis=-1)
         outside = np.clip(1 - np.divide(inside, total, out=np.ones_like(total), where=total > 0), 0, 1)
         note += (
             f" {outside.mean():.0%} of these rows' weight lies outside it (at most {outside.max():.0%} of a row); "
             "rows keep the weights they have."
         )
-    return _part(reading, rows, columns, note)
+    return _part(attention_map, rows, columns, note)
 
 
 def touching(groups: Sequence[Group], tokens: Sequence[int] | None) -> list[int]:
@@ -264,13 +264,13 @@ def in_window(groups: Sequence[Group], window: range) -> list[int]:
     return touching(groups, window)[: len(window)]
 
 
-def _part(reading: AttentionMap, rows: Sequence[int], columns: Sequence[int], note: str) -> AttentionMap:
+def _part(attention_map: AttentionMap, rows: Sequence[int], columns: Sequence[int], note: str) -> AttentionMap:
     return replace(
-        reading,
-        weights=reading.weights[..., rows, :][..., columns],
-        rows=tuple(reading.rows[i] for i in rows),
-        columns=tuple(reading.columns[j] for j in columns),
-        notes=(*reading.notes, note),
+        attention_map,
+        weights=attention_map.weights[..., rows, :][..., columns],
+        rows=tuple(attention_map.rows[i] for i in rows),
+        columns=tuple(attention_map.columns[j] for j in columns),
+        notes=(*attention_map.notes, note),
     )
 
 
@@ -293,11 +293,14 @@ def continues_word(trace: Trace, kind: str, groups: Sequence[Group], *, of_keys:
     return [attached(tokens[0]) for _, tokens in groups]
 
 
-def strongest_cells(reading: AttentionMap, count: int = 100) -> list[tuple[str, str, float, int, int]]:
+def strongest_cells(attention_map: AttentionMap, count: int = 100) -> list[tuple[str, str, float, int, int]]:
     """The strongest cells: query, key, weight, row, column; largest first."""
-    order = np.argsort(-reading.weights, axis=None, kind="stable")[:count]
-    cells = zip(*np.unravel_index(order, reading.weights.shape))
-    return [(reading.queries[i], reading.keys[j], float(reading.weights[i, j]), int(i), int(j)) for i, j in cells]
+    order = np.argsort(-attention_map.weights, axis=None, kind="stable")[:count]
+    cells = zip(*np.unravel_index(order, attention_map.weights.shape))
+    return [
+        (attention_map.queries[i], attention_map.keys[j], float(attention_map.weights[i, j]), int(i), int(j))
+        for i, j in cells
+    ]
 
 
 def by_word(weights: np.ndarray, queries: Sequence[Group], keys: Sequence[Group]) -> np.ndarray:
@@ -348,7 +351,7 @@ def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray
 
 
 def pooled(blocks: Iterable[AttentionMap], n_rows: int, cells: int) -> AttentionMap:
-    """A reading of several heads as `pool` leaves it; a row or column of several words is named by the first.
+    """A map of several heads as `pool` leaves it; a row or column of several words is named by the first.
 
     Its rows come in blocks, `n_rows` in all.
     """

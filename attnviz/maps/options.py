@@ -1,4 +1,4 @@
-"""The reading aids that somebody chose, as data, and the reading that they make of a trace."""
+"""The display options that somebody chose, as data, and the map that they make of a trace."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ class MapOptions:
 
     @classmethod
     def of(cls, view: Any) -> "MapOptions":
-        """The aids among the choices of a view."""
+        """The options among all that is chosen."""
         return cls(**{field.name: getattr(view, field.name) for field in fields(cls)})
 
     def chosen(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def make_map(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str
 def small_maps(
     trace: Trace, kind: str, options: MapOptions, progress: Callable[[int], object] | None = None
 ) -> AttentionMap:
-    """Every head of one kind, small [heads, rows, columns], with the aids; some rows of a layer at a time.
+    """Every head of one kind, small [heads, rows, columns], with the options; some rows of a layer at a time.
 
     `progress` is told how many layers are done.
     """
@@ -112,7 +112,7 @@ def other_map(
 
 
 def apply_options(found: AttentionMap, trace: Trace, kind: str, options: MapOptions) -> AttentionMap:
-    """A reading with the chosen aids. Raises nothing for choices that do not fit this text."""
+    """A map with the chosen options. Raises nothing for choices that do not fit this text."""
     of_texts = kind == "encoder" or trace.decoder_tokens is None
     if options.merge_words:
         found = attention_map.merge_subwords(found, trace, kind)
@@ -130,7 +130,7 @@ def apply_options(found: AttentionMap, trace: Trace, kind: str, options: MapOpti
 
 
 def rows_of(trace: Trace, kind: str, options: MapOptions) -> list[Group]:
-    """The rows that a reading with these aids has; known before any weight is computed."""
+    """The rows that a map with these options has; known before any weight is computed."""
     rows = attention_map.sides_in_words(trace, kind)[0] if options.merge_words else _by_token(trace.sides(kind)[0])
     for queries, _, _ in _choices(trace, kind, options):
         rows = [rows[place] for place in attention_map.touching(rows, queries)]
@@ -138,7 +138,7 @@ def rows_of(trace: Trace, kind: str, options: MapOptions) -> list[Group]:
 
 
 def by_block(trace: Trace, kind: str, layer: int, options: MapOptions) -> Iterator[AttentionMap]:
-    """Every head of a layer with these aids, [heads, some rows, columns] at a time, until all rows have come.
+    """Every head of a layer with these options, [heads, some rows, columns] at a time, until all rows have come.
 
     Their weights are computed block by block, so that no array is larger than BLOCK_BYTES.
     """

@@ -32,20 +32,21 @@ FORMER_VALUES = {"across": {"apart": "divergence"}, "up": {"apart": "divergence"
 
 @dataclass(frozen=True)
 class UrlState(MapOptions):
-    """One state of the app: the aids, and all else that is chosen.
+    """One state of the app: the display options, and all else that is chosen.
 
-    An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer, and
-    a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose story is
-    told: past the end they stand for the last token, and for the key that gets most of its row. `measure` is what the
-    grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane of heads. `heads`,
-    `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than `window` so many tokens
-    are shown, from `queries_at` and `keys_at` on, as `MapOptions` says; `beyond` is what stands beside the raw weight,
-    and `top_k` how many lines a token has, 0 for all. `label` is the kind of label that is looked at, empty for all,
-    `confidence` the least that counts, `scores_of` the label whose scores are shown, and `example` which of a head's
-    probe sentences. `checked_on` says what the certificate is for. The worked example's tables are kept as they were
-    typed (`ui.tables.to_text`); `stage` is how far it is worked out and `row` the token whose row is followed.
-    `ablated` are heads that side B of a comparison goes without, such as L0.H1-L2.H3, and `ablation` is what it has in
-    their place. `numbers` are those that a teacher chose: the exercise's name and rows of cells.
+    An empty `model` stands for the first that can be loaded, an empty `kind` for the model's first kind of layer,
+    and a `step` of training for the last one kept up to it. `query` and `key` name by position the cell whose
+    weight is explained: past the end they stand for the last token, and for the key that gets most of its row.
+    `measure` is what the grid of heads shows, empty for their maps, and `across` and `up` are the axes of the plane
+    of heads. `heads`, `only_from` and `only_to` are numbers such as 0-3-5, empty for all; of a text longer than
+    `window` so many tokens are shown, from `queries_at` and `keys_at` on, as `MapOptions` says; `beyond` is what
+    stands beside the raw weight, and `top_k` how many lines a token has, 0 for all. `label` is the kind of label
+    that is looked at, empty for all, `confidence` the least that counts, `scores_of` the label whose scores are
+    shown, and `example` which of a head's probe sentences. `checked_on` says what the certificate is for. The
+    worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage` is how far it is worked out
+    and `row` the token whose row is followed. `ablated` are heads that side B of a comparison goes without, such as
+    L0.H1-L2.H3, and `ablation` is what it has in their place. `numbers` are those that a teacher chose: the
+    exercise's name and rows of cells.
     """
 
     model: str = ""

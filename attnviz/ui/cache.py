@@ -203,7 +203,7 @@ def certificate_on_sentences(name: str, revision: str):
 
 
 def cached_results(name: str, revision: str):
-    """The study of a model's heads that was kept on disk; None where there is none yet."""
+    """The label results of a model that were kept on disk; None where there is none yet."""
     try:
         return _cached_results(name, revision)
     except LookupError:
@@ -252,7 +252,7 @@ def trace_of_ids(name: str, revision: str, ids: tuple[int, ...]) -> Trace:
 
 @st.cache_resource(max_entries=64, show_spinner="Looking for a sentence…")
 def trigger_of(name: str, revision: str, label: str, number: int) -> tuple[str, float] | None:
-    """A sentence of a kept study that can be typed and triggers a label in a head, and the weight on its targets."""
+    """A sentence of kept results that can be typed and triggers a label in a head, and the weight on its targets."""
     from attnviz.labels.examples import trigger
 
     results = _cached_results(name, revision)

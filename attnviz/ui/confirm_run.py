@@ -212,7 +212,7 @@ def _ask(estimates: Sequence[Any], asked: Sequence[Wanted]) -> None:
     if needs.checking_bytes > needs.free:
         st.warning(plain("The memory does for reading it, not for checking it: it will be shown without certificate."))
     st.button(
-        "Read them" if several else "Read it",
+        "Run both anyway" if several else "Run anyway",
         type="primary",
         icon=":material/play_arrow:",
         on_click=_agree,

@@ -10,6 +10,7 @@ import streamlit as st
 from attnviz.lessons.exercises import Choice, Numbers, Shown, Table
 from attnviz.lessons.exercises.charts import MOST_NUMBERED, small_matrix
 from attnviz.ui import address
+from attnviz.ui.chart import show_chart
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, on_screen, url_state
 from attnviz.ui.tables import Cells, to_cells, to_text, typed_table
@@ -120,12 +121,12 @@ def draw(matrices: tuple[Shown, ...], key: str) -> None:
     with st.container(horizontal=True, gap="small"):
         for position, shown in enumerate(matrices):
             with st.container(width=_width(shown)):
-                st.plotly_chart(
+                show_chart(
                     small_matrix(shown, theme=theme()),
-                    key=f"{key}_{position}", theme=None, config={"displayModeBar": False},
+                    key=f"{key}_{position}",
                     alt=f"{shown.title}: "
                     + "; ".join(f"{row} {np.round(line, 4).tolist()}" for row, line in zip(shown.rows, shown.values)),
-                )  # fmt: skip
+                )
                 if shown.says:
                     st.caption(shown.says)
 

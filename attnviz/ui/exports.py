@@ -172,7 +172,7 @@ def recording(trace: Trace) -> bytes:
 
 
 def title_of(letter: str, trace: Trace, head: Head) -> str:
-    """Of one side of a comparison; a note of its reading says what was changed."""
+    """Of one side of a comparison; a note of its map says what was changed."""
     return f"{letter}: {head}" + (", changed" if trace.replaced else "")
 
 
@@ -298,7 +298,7 @@ def certificate(trace: Trace, head: Head) -> str:
     if trace.weights_only:
         return NOT_RECOMPUTED
     try:
-        alike = "; the same heads were removed from both passes" if trace.replaced else ""
+        alike = "; the same heads were ablated in both passes" if trace.replaced else ""
         return in_words(cache.certificate_of(trace), head) + alike
     except (AttnvizError, ValueError) as error:
         return f"none: {error}"

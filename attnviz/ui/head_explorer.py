@@ -1,4 +1,4 @@
-"""Every head of a trace, one of them in the chosen view, and one number's story: what screens of heads share."""
+"""Every head of a trace, one of them in the chosen view, how one weight is computed: what screens of heads share."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from attnviz.maps.options import MapOptions
 from attnviz.traces import Head, LayerAttention, Trace
 from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, views, windows
 from attnviz.ui.address import UrlState
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import say_not_there
 from attnviz.ui.state import choose, chosen_by, current, open_clicked
@@ -91,7 +92,7 @@ def selection_in(trace: Trace) -> Selection:
 
 
 def every_head(at: Selection, results: Any = None) -> None:
-    """All heads as maps, by a measure, or by label where the model has a study; a click opens one."""
+    """All heads as maps, by a measure, or by label where the model has label results; a click opens one."""
     chosen = current()
     queries, keys = at.sides
     measures = ["", *measures_of(at), *(["label"] if results is not None else [])]
@@ -115,10 +116,9 @@ def every_head(at: Selection, results: Any = None) -> None:
         figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
         taken = partial(exports.of_measure, at.trace, at.chosen, measure, cell, found, title)
-    st.plotly_chart(
-        figure, key="all_heads", on_select=open_clicked("all_heads"), selection_mode="points", theme=None,
-        config={"displayModeBar": False}, alt=f"{says}; L{at.layer}.H{at.head} is chosen.",
-    )  # fmt: skip
+    show_chart(
+        figure, key="all_heads", on_select=open_clicked("all_heads"), alt=f"{says}; L{at.layer}.H{at.head} is chosen."
+    )
     if measure:
         order = ranked(found, at.kind)
 
@@ -133,7 +133,7 @@ def every_head(at: Selection, results: Any = None) -> None:
             column_config={MEASURES[measure]: st.column_config.NumberColumn(format="%.4f")},
         )  # fmt: skip
         if measure == "weight":
-            st.caption("Pick the two tokens below, under “One number's story”; a row here opens its head.")
+            st.caption("Pick the two tokens below, under “How this weight is computed”; a row here opens its head.")
     else:
         st.caption(
             "Each square is one head: click it to open it. Rows attend (queries), columns are attended to (keys)."
@@ -171,7 +171,7 @@ def pick_head(at: Selection) -> None:
 
 
 def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
-    """The chosen head in the chosen view, to be read, clicked and taken away: what is drawn, its title, and the row of
+    """The chosen head in the chosen view, to be read, clicked and exported: what is drawn, its title, and the row of
     buttons below it."""
     chosen = current()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -199,7 +199,7 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
         taken = partial(exports.of_head, at.trace, at.chosen, found, chosen, title, cell, glue)
         export_menu("head", name_of(at.trace.model, title), taken)
     st.caption(
-        "Read along a row: where that token looks. Click a cell for its story."
+        "Read along a row: where that token looks. Click a cell to see how its weight is computed."
         + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
     )
     return found, title, beside
@@ -207,7 +207,7 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
 
 def weight_breakdown(at: Selection) -> None:
     """Where the weight of the chosen cell comes from."""
-    st.subheader("One number's story")
+    st.subheader("How this weight is computed")
     pick_cell(at)
     queries, keys = at.sides
     windows.offer(at.trace, at.kind, at.query, at.key)
@@ -218,7 +218,7 @@ def weight_breakdown(at: Selection) -> None:
     show_breakdown(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
     cell = {"kind": at.kind, "layer": at.layer, "head": at.head, "query": at.query, "key": at.key}
     export_menu(
-        "story", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
+        "weight", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
         partial(exports.of_traced, f"{queries[at.query]} → {keys[at.key]}", figures.weight_breakdown_in, at.trace,
                 at.chosen, str(at.chosen), cell),
     )  # fmt: skip

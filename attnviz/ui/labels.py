@@ -1,4 +1,4 @@
-"""Labels on screen: the study of the chosen model, or an offer to make one, and what it says of a head."""
+"""Labels on screen: the results of the chosen model, or an offer to make them, and what they say of a head."""
 
 import math
 import time
@@ -18,6 +18,7 @@ from attnviz.labels.method import spelt
 from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Head
 from attnviz.ui import cache, exports, pickers
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import StopPage, choose, chosen_by, current, open_clicked
@@ -36,7 +37,8 @@ EFFECT_COLUMNS = {
 
 
 def study_here() -> tuple[ModelEntry, Any]:
-    """The chosen model and its study; where there is none, the page offers to make one, or says why not, and ends."""
+    """The chosen model and its label results; where there are none, the page offers to make them or says why not,
+    and ends."""
     entry = pickers.entry_here()
     try:
         found = cache.cached_results(entry.name, entry.revision)
@@ -79,14 +81,14 @@ def offer_effects(entry: ModelEntry, results: Any) -> None:
             st.caption(plain(f"{', '.join(about)}: {reason}" if about else reason))
         return
     st.caption(
-        "What the model does without a head was not measured. Each labelled head would be replaced by its mean and by "
-        "its output for another text, and so would random heads to compare with: minutes, which the bar will tell."
+        "What the model does with a head ablated was not measured. Each labelled head would be replaced by its mean "
+        "and by its output for another text, and so would random heads to compare with: minutes, which the bar tells."
     )
     if st.button("Measure effects", icon=":material/science:"):
         from attnviz.labels.cache import measure_or_load_effects
 
         model = cache.loaded_model(entry.name, entry.revision)
-        _work("Removing heads", lambda progress: measure_or_load_effects(model, results, progress=progress))
+        _work("Ablating heads", lambda progress: measure_or_load_effects(model, results, progress=progress))
 
 
 def _work(doing: str, work: Callable[[Callable[[int, int], None]], Any]) -> None:
@@ -155,12 +157,13 @@ def mosaic(results: Any, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
     cells = summary.first_labels(results, current().label, current().confidence)
     labelled = sum(bool(labels) for labels in cells.values())
-    st.plotly_chart(
+    show_chart(
         figures.label_mosaic(cells, chosen=(chosen.layer, chosen.head), theme=theme()),
-        key=key, on_select=open_clicked(key), selection_mode="points", theme=None, config={"displayModeBar": False},
+        key=key,
+        on_select=open_clicked(key),
         alt=f"{labelled} of {len(cells)} heads have a label: "
         + "; ".join(f"L{layer}.H{head} {labels[0][0]}" for (layer, head), labels in cells.items() if labels),
-    )  # fmt: skip
+    )
     letters = sorted({labels[0][1].split(":")[0] for labels in cells.values() if labels}, key=list(SIGNS).index)
     st.caption(
         f"{labelled} of {len(cells)} heads have a label here; the others are plain. "
@@ -210,12 +213,15 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
 def show_evidence(results: Any, number: int, key: str) -> None:
     """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
     head = results.heads[number]
-    st.plotly_chart(
+    show_chart(
         figures.evidence_charts(results, head.layer, head.head, theme=theme())["evidence"],
-        key=key, theme=None, config={"displayModeBar": False},
-        alt="; ".join(f"{spelt(one.label)} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
-                      f"{one.confidence or 'no'} label" for one in summary.closest(results, number)),
-    )  # fmt: skip
+        key=key,
+        alt="; ".join(
+            f"{spelt(one.label)} {one.score:.2f}, threshold {one.threshold:.2f}, control {one.baseline:.2f}, "
+            f"{one.confidence or 'no'} label"
+            for one in summary.closest(results, number)
+        ),
+    )
     st.caption(
         "Dot and line: score and 95 % interval; filled: the label is given. Bar: threshold. Hollow diamond: control. "
         f"**Share on sink tokens {results.sink_token_share[number]:.0%}**: weight on the first and special tokens, "
@@ -256,9 +262,9 @@ def effects_in_words(results: Any, label: str, row: Mapping[str, Any]) -> list[s
     if row["effect"] is None:
         said_of = results.effects or {"reason": None, "unmeasured": {}}
         why = said_of["reason"] or said_of["unmeasured"].get(label, "")
-        return [f"Effect of removing the head: not measured. {why}".strip()]
+        return [f"Effect of ablating the head: not measured. {why}".strip()]
     one = row["effect"]
-    said = [f"Effect of removing the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
+    said = [f"Effect of ablating the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
     every = results.effects["together"].get(label)
     if every is not None:
         said.append(f"All {len(every['heads'])} with this label at once: {_compared(every, 'them', 'as many')}")
@@ -280,7 +286,7 @@ def effects_together(results: Any) -> None:
     together = (results.effects or {}).get("together", {})
     if not together:
         return
-    st.subheader("All heads of a label removed together")
+    st.subheader("All heads of a label ablated together")
     st.dataframe(
         [
             {"label": spelt(label), "heads": " ".join(one["heads"])}

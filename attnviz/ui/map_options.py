@@ -1,4 +1,4 @@
-"""The reading aids as controls, and the reading that they make of one head."""
+"""The display options as controls, and the map that they make of one head."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ SCALE = {"linear": "linear", "log": "logarithmic", "row": "row by row"}
 
 
 def controls(trace: Trace, kind: str, n_heads: int) -> None:
-    """The aids, folded away; each says what it does."""
+    """The options, folded away; each says what it does."""
     v = current()
     on_screen("combine", "heads", "merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from",
               "only_to", "scale", "top")  # fmt: skip
-    with st.popover("Reading aids", icon=":material/visibility:"):
+    with st.popover("Display options", icon=":material/visibility:"):
         chosen_by(st.segmented_control, "combine", "Show", v.combine, options=COMBINED, format_func=COMBINE.get,
                   required=True)  # fmt: skip
         if v.combine != "head":
@@ -38,14 +38,14 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
             "hide_special",
             "Hide special tokens",
             v.hide_special,
-            help="Their columns are taken away; what they took is said below the picture.",
+            help="Their columns are left out; what they took is said below the picture.",
         )
         chosen_by(
             st.toggle,
             "hide_first",
             "Hide the first token",
             v.hide_first,
-            help="Where many heads rest when they have nothing to do.",
+            help="An attention sink: where many heads look when they find nothing.",
         )
         if v.hide_special or v.hide_first:
             chosen_by(st.toggle, "renormalise", "Scale what is left up to 1", v.renormalise)
@@ -55,9 +55,11 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
         queries, keys = trace.sides(kind)
         _several("only_from", "Only from", range(len(queries)), lambda i: f"{queries[i]} · {i}")
         _several("only_to", "Only to", range(len(keys)), lambda j: f"{keys[j]} · {j}")
-        chosen_by(st.segmented_control, "scale", "Ink", v.scale, options=SCALES, format_func=SCALE.get, required=True)
+        chosen_by(
+            st.segmented_control, "scale", "Colour scale", v.scale, options=SCALES, format_func=SCALE.get, required=True
+        )
         if v.scale != "row":
-            chosen_by(st.slider, "top", "Darkest ink at", v.top, min_value=0.05, max_value=1.0, step=0.05)
+            chosen_by(st.slider, "top", "Colour scale maximum", v.top, min_value=0.05, max_value=1.0, step=0.05)
 
 
 def read(trace: Trace, kind: str, layer: int, head: int, v: UrlState) -> AttentionMap:
@@ -81,7 +83,7 @@ def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: UrlSta
 
 
 def options_of(trace: Trace, kind: str, v: UrlState, most: int = MOST_SHOWN) -> MapOptions:
-    """The aids that the view asks for; of a text that fits into the window, of at most `most` tokens, all is shown."""
+    """The options that are chosen; of a text that fits into the window, of at most `most` tokens, all is shown."""
     window = min(v.window or most, most)
     asked = MapOptions.of(replace(v, window=window))
     return asked if max(map(len, trace.sides(kind))) > window else asked.of_whole_text()

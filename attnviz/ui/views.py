@@ -1,4 +1,4 @@
-"""Four views of the same weights; a click in any of them chooses the cell whose story is told."""
+"""Four views of the same weights; a click in any of them chooses the cell whose weight is explained."""
 
 from collections.abc import Callable, Collection
 
@@ -7,11 +7,12 @@ import streamlit as st
 
 from attnviz import components, figures
 from attnviz.maps.attention_map import AttentionMap, strongest_cells
+from attnviz.ui.chart import show_chart
 from attnviz.ui.state import chosen_by, current, on_screen
 from attnviz.ui.theme import theme
 
 NAMES = {"heatmap": "Heatmap", "lines": "Lines", "strip": "Text", "table": "Table"}
-Choose = Callable[[int, int], None]  # row and column of the reading
+Choose = Callable[[int, int], None]  # row and column of the map
 
 
 def show(
@@ -22,7 +23,7 @@ def show(
     glue: tuple[list[bool], list[bool]],
     targets: Collection[tuple[int, int]] = (),
 ) -> None:
-    """The reading as the view says; `cell` is framed, and `choose_cell` is told of a click.
+    """The map in the chosen view; `cell` is framed, and `choose_cell` is told of a click.
 
     `glue`: which rows, and which columns, follow the one before without a space. `targets`: cells that a heatmap draws
     a line round, and that a table says yes to.
@@ -47,20 +48,24 @@ def heatmap(
     says: str = "weight",
     targets: Collection[tuple[int, int]] = (),
 ) -> None:
-    """The reading as Plotly draws it; `says` is what its numbers are, and those below zero get a scale of two sides."""
-    interactive = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
-    st.plotly_chart(
+    """The map as Plotly draws it; `says` is what its numbers are, and those below zero get a scale of two sides."""
+    show_chart(
         figures.map_figure(
-            found, title, scale=current().scale, top=current().top, says=says, cell=cell, marked=targets,
-            clickable=on_select is not None, theme=theme()
+            found,
+            title,
+            scale=current().scale,
+            top=current().top,
+            says=says,
+            cell=cell,
+            marked=targets,
+            clickable=on_select is not None,
+            theme=theme(),
         ),
         key=key,
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"{title}: {len(found.rows)} rows over {len(found.columns)} columns, the largest: "
         + "; ".join(f"{a} to {b} {weight:.2f}" for a, b, weight, *_ in strongest_cells(found, 5)),
-        **interactive,
-    )  # fmt: skip
+        on_select=on_select,
+    )
 
 
 def _heatmap(

@@ -1,4 +1,4 @@
-"""The story of one weight, as the lessons and the real heads both tell it."""
+"""How one weight is computed, as the lessons and the real heads both tell it."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import streamlit as st
 
 from attnviz.core.attention import Stages
 from attnviz.figures.weight_breakdown import weight_breakdown
+from attnviz.ui.chart import show_chart
 from attnviz.ui.messages import plain
 from attnviz.ui.theme import theme
 
@@ -21,7 +22,7 @@ def show_breakdown(
 ) -> None:
     """One sentence of numbers and a chart a step for cell (query i, key j); `vectors` are the head's q, k and v.
 
-    Where q and k are not known the story starts at the score, and without values (d_v = 0) it ends at the weight.
+    Where q and k are not known it starts at the score, and without values (d_v = 0) it ends at the weight.
     """
     i, j = cell
     masked = stages.masked[i, j]
@@ -45,11 +46,10 @@ def show_breakdown(
     )
     charts = weight_breakdown(stages, vectors, cell, keys, theme=theme())
     for place, (name, chart) in zip(st.columns(len(charts)), charts.items()):
-        place.plotly_chart(
+        show_chart(
             chart,
-            key=f"story_{name}",
-            theme=None,
-            config={"displayModeBar": False},
+            key=f"weight_{name}",
             alt=f"{chart.layout.title.text}: "
             + "; ".join(f"{label} {value:.3f}" for label, value in zip(chart.data[0].customdata, chart.data[0].x)),
+            place=place,
         )

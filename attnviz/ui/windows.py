@@ -13,6 +13,7 @@ from attnviz.maps.options import TOGETHER, MapOptions
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, exports, map_options
 from attnviz.ui.address import UrlState
+from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 from attnviz.ui.theme import theme
@@ -32,14 +33,14 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options
     on_screen("queries_at", "keys_at")
     queries, keys = options.windows(trace, kind)
     wide, gets = cache.overview_of(trace, kind, layer, head)
-    st.plotly_chart(
+    show_chart(
         figures.overview(wide, gets, sides, (queries, keys), theme=theme()),
-        key="overview", on_select=partial(_move_to_click, options.window), selection_mode="points", theme=None,
-        config={"displayModeBar": False},
+        key="overview",
+        on_select=partial(_move_to_click, options.window),
         alt=f"The whole text, {len(gets):,} tokens: entropy of rows from {wide.min():.2f} to {wide.max():.2f} bits; "
         f"the most weight, {gets.max():.2f}, goes to {sides[1][gets.argmax()]} in place {gets.argmax()}. The window "
         f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
-    )  # fmt: skip
+    )
     if not trace.replaced:
         settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
                     "keys": (keys.start, keys.stop)}  # fmt: skip
@@ -62,7 +63,7 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options
 
 
 def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[MapOptions]:
-    """One window for two sides, by word, and the aids that it makes of each.
+    """One window for two sides, by word, and the options that it makes of each.
 
     It counts the tokens of the side with more of them, the first of two as long. The other follows as
     `comparing.beside` says; a side that fits is shown whole.

@@ -321,5 +321,5 @@ def test_a_side_without_a_head_says_so_in_its_settings_and_its_certificate():
     """Read by itself, the file would pass a changed model off as the model."""
     told = "\n".join(picture("compare").provenance)
     assert "B, attention: decoder L1.H3 after L0.H2 was set to its mean" in told
-    assert '"ablated": ["decoder L0.H2"]' in told and told.count("the same heads were removed from both passes") == 1
+    assert '"ablated": ["decoder L0.H2"]' in told and told.count("the same heads were ablated in both passes") == 1
     assert picture("compare").figures["B"].layout.title.text == "B: L1.H3, changed"

@@ -1,4 +1,4 @@
-"""Reading aids through the view, as a link asks for them: each does what it says, and says what it took."""
+"""Display options through the address, as a link asks for them: each does what it says, and says what it took."""
 
 from dataclasses import replace
 
