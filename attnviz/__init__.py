@@ -37,7 +37,7 @@ _PUBLIC = {
     "certify": "attnviz.validation.certificate",
     "SENTENCES": "attnviz.validation.sentences",
     "evaluate_or_load": "attnviz.labels.cache",
-    "label_heads": "attnviz.labels.results",
+    "label_heads": "attnviz.labels.evaluate",
     "AttnvizError": "attnviz.errors",
 }
 __all__ = [*_PUBLIC, "figures"]

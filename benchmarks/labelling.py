@@ -28,8 +28,8 @@ import transformers
 from attnviz.capture.layers import forward
 from attnviz.capture.tracing import capture_ids
 from attnviz.labels.decide import SEED
+from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.probe_sets import first_family, second_family, special_tokens_of
-from attnviz.labels.results import evaluate_heads
 from attnviz.labels.scores import batches
 from attnviz.models.loading import LoadedModel, load_model
 

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from attnviz.errors import AttnvizError, in_one_line
-from attnviz.labels.results import LabelResults, evaluate_heads
+from attnviz.labels.evaluate import evaluate_heads
+from attnviz.labels.results import LabelResults
 from attnviz.labels.scores import tallies
 from attnviz.labels.statistics import score
 from attnviz.labels.targets import Probe, after_duplicates, at_offset

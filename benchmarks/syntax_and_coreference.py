@@ -20,10 +20,12 @@ import numpy as np
 from attnviz.errors import AttnvizError
 from attnviz.labels.corpora import Corpus, read, spread
 from attnviz.labels.decide import Measured, measured
+from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.probe_sets import coreference_probes, special_tokens_of, tree_probes
-from attnviz.labels.results import LabelResults, evaluate_heads
+from attnviz.labels.results import LabelResults
 from attnviz.labels.scores import Counts, tallies
-from attnviz.labels.statistics import Rule, best_rules, interval, rule_hits, score
+from attnviz.labels.spec import Rule
+from attnviz.labels.statistics import best_rules, interval, rule_hits, score
 from attnviz.labels.targets import Probe
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.traces import Head

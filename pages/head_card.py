@@ -10,6 +10,7 @@ import streamlit as st
 from attnviz import components, figures
 from attnviz.errors import AttnvizError
 from attnviz.labels import method, summary
+from attnviz.labels.definitions import SUPPRESSED
 from attnviz.labels.examples import activity, as_typable_text, most_focused_query, targets_in
 from attnviz.labels.published import agreement, claims
 from attnviz.maps.attention_map import continues_word, head_map
@@ -137,7 +138,7 @@ with right:
         + (f"; on held-out probes it scores {again[number]:.2f}." if again is not None else ".")
     )
     copying = labels.copying_in_words(results, number)
-    if copying is not None and label in ("induction", "copy_suppression"):
+    if copying is not None and label in (*SUPPRESSED, *SUPPRESSED.values()):
         st.caption(plain(copying))
     for row in found:
         if row["label"] == label:

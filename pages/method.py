@@ -5,7 +5,7 @@ import streamlit as st
 from attnviz import figures
 from attnviz.figures.labels import letter_of
 from attnviz.labels import method
-from attnviz.labels.criteria import CRITERIA
+from attnviz.labels.definitions import LABELS
 from attnviz.ui.chart import show_chart
 from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
@@ -20,18 +20,18 @@ st.markdown(parts["What a label needs"])
 st.subheader("The labels")
 with st.container(width=420):
     chosen_by(
-        st.selectbox, "label", "Label", chosen.label, options=("", *CRITERIA),
+        st.selectbox, "label", "Label", chosen.label, options=("", *LABELS),
         format_func=lambda kind: f"{letter_of(kind)}  {method.spelt(kind)}" if kind else "all labels",
     )  # fmt: skip
 st.caption("Each map is what a head with this one job and no other would show: rows attend, columns are attended to.")
-for kind in [chosen.label] if chosen.label else CRITERIA:
+for kind in [chosen.label] if chosen.label else LABELS:
     with st.container(border=True):
         picture, words = st.columns([2, 5], gap="medium")
         tokens, weights = method.picture(kind)
         show_chart(
             figures.small_map(weights, tokens, title=f"{letter_of(kind)} · {method.spelt(kind)}", theme=theme()),
             key=f"method_{kind}",
-            alt=f"{method.spelt(kind)}, drawn: {method.EXPLAINED[kind].looks_for}",
+            alt=f"{method.spelt(kind)}, drawn: {LABELS[kind].text.looks_for}",
             place=picture,
         )
         words.markdown(method.explained(kind))

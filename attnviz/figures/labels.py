@@ -5,14 +5,15 @@ A label is known by its letter; its colour says the family, and how the cell is 
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.heatmap import GRID_WIDTH
 from attnviz.figures.theme import THEMES, styled
+from attnviz.labels.definitions import spec_of
 from attnviz.labels.method import spelt
+from attnviz.labels.results import LabelResults
 from attnviz.labels.summary import Evidence, closest, evidence, first_labels
 
 # After Okabe & Ito, apart for every eye: for the light theme, and lighter for the dark one.
@@ -23,32 +24,17 @@ FAMILIES = {
     "syntax": ("#B45C8D", "#E0A3C6"),
     "reference": ("#C98A00", "#E69F00"),
 }
-SIGNS = {
-    "previous_token": ("P", "place"),
-    "next_token": ("N", "place"),
-    "current_token": ("C", "place"),
-    "offset": ("±", "place"),
-    "local": ("L", "place"),
-    "duplicate_token": ("D", "repetition"),
-    "induction": ("I", "repetition"),
-    "copy_suppression": ("X", "repetition"),
-    "same_word": ("W", "words"),
-    "punctuation": (";", "words"),
-    "rare_word": ("R", "words"),
-    "syntactic": ("S", "syntax"),
-    "coreference": ("A", "reference"),
-}
 SHARE = {"high": 1.0, "medium": 0.42, "low": 0.14}  # of the family's colour in a cell
 COUNTED = 16  # heads a layer; with more, a cell has no room for the count of further labels
 FRAMES = {"medium": "solid", "low": "dot"}
 
 
 def letter_of(label: str) -> str:
-    return SIGNS[label.split(":")[0]][0]
+    return spec_of(label).letter
 
 
 def colour_of(label: str, theme: str) -> str:
-    return FAMILIES[SIGNS[label.split(":")[0]][1]][theme == "dark"]
+    return FAMILIES[spec_of(label).family][theme == "dark"]
 
 
 def label_mosaic(
@@ -214,7 +200,7 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
 
 
 def label_charts(
-    results: Any, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
+    results: LabelResults, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
 ) -> dict[str, go.Figure]:
     """Every head of a study with the first of its labels that count (`label` "" for all kinds), the evidence of one
     head, and one label's scores over all heads."""
@@ -228,7 +214,7 @@ def label_charts(
     }
 
 
-def evidence_charts(results: Any, layer: int, head: int, *, theme: str = "light") -> dict[str, go.Figure]:
+def evidence_charts(results: LabelResults, layer: int, head: int, *, theme: str = "light") -> dict[str, go.Figure]:
     """The labels that a head of a study has, and those that it comes closest to."""
     number = [(one.layer, one.head) for one in results.heads].index((layer, head))
     rows = [(spelt(one.label), one) for one in closest(results, number)]

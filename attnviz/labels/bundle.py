@@ -10,7 +10,7 @@ from attnviz.models.loading import load_model
 
 from .cache import SHIPPED, cache_path, store
 from .effects import with_effects
-from .results import evaluate_heads
+from .evaluate import evaluate_heads
 
 STUDIED = tuple(name for name in BUNDLED_ORDER if name != "tiny-translator")  # which has an encoder and a decoder
 

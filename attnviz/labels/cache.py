@@ -8,8 +8,10 @@ import os
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +23,10 @@ from attnviz.traces import Head
 
 from .corpora import Corpus
 from .decide import SEED, VERSION
+from .definitions import kind_of, versions
 from .effects import with_effects
-from .results import LabelResults, LabelScores, evaluate_heads
+from .evaluate import evaluate_heads
+from .results import LabelResults, LabelScores
 from .scores import Progress
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
@@ -33,10 +37,10 @@ DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile
 def evaluate_or_load(
     model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None, again: bool = False
 ) -> LabelResults:
-    """The study that was kept, or a new one, which is kept; with `again` always a new one. Arguments and errors as in
-    `results`."""
+    """The study that was kept, or a new one, which is kept: where there is none, where a label was added or has another
+    version since, and with `again` always. Arguments and errors as in `evaluate_heads`."""
     found = None if again else load_cached(model, corpus)
-    if found is None:
+    if found is None or found.versions != versions():
         found = evaluate_heads(model, corpus, progress)
         store(found, cache_path(model, corpus))
     return found
@@ -53,13 +57,15 @@ def measure_or_load_effects(
 
 
 def load_cached(model: LoadedModel, corpus: Corpus | None = None) -> LabelResults | None:
-    """The study that was kept of this model on this corpus, or shipped with it; None where there is none."""
+    """The study that was kept of this model on this corpus, or shipped with it, without labels that are gone or have
+    another version now; None where there is none."""
     place = cache_path(model, corpus)
     return read(place, model) or read(SHIPPED / place.name, model)
 
 
 def cache_path(model: LoadedModel, corpus: Corpus | None = None) -> Path:
-    """Where a study of this model on this corpus is kept: another file for other weights, probes or labels.
+    """Where a study of this model on this corpus is kept: another file for other weights or probes, or where all labels
+    are judged in another way. What a single label means is no part of it: the file holds the version of each.
 
     In the folder that the environment variable ATTNVIZ_CACHE names, by default ~/.cache/attnviz.
     """
@@ -83,6 +89,7 @@ def store(found: LabelResults, place: Path) -> None:
     said = {
         "probes": found.probes,
         "heads": [(head.kind, head.layer, head.head) for head in found.heads],
+        "versions": found.versions,
         "labels": list(found.scores),
         "counts": [(one.n, one.units) for one in scores],
         "found": found.found,
@@ -102,28 +109,44 @@ def store(found: LabelResults, place: Path) -> None:
 
 
 def read(place: Path, model: LoadedModel) -> LabelResults | None:
-    """The study kept there, under the model's present name; None where there is none, or a damaged one."""
+    """The study kept there, under the model's present name, with the labels that still hold; None where there is none,
+    or a damaged one."""
     try:
         with np.load(place, allow_pickle=False) as file:
             arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy", "copies")}
             said = json.loads(file["said"].tobytes())
+        kept = {name: version for name, version in versions().items() if said["versions"].get(name) == version}
         scores = {}
         for number, (label, (n, units)) in enumerate(zip(said["labels"], said["counts"], strict=True)):
+            if kind_of(label) not in kept:
+                continue
             one = {name: arrays[name][number] for name in ARRAYS}
             missing = bool(np.isnan(one["again"]).any())
             scores[label] = LabelScores(**one | {"again": None if missing else one["again"], "n": n, "units": units})
         return LabelResults(
             model=model.name,
             revision=model.revision,
-            probes=said["probes"],
+            probes=said["probes"] | {"labels": sorted(scores)},
             heads=tuple(Head(*address) for address in said["heads"]),
             sink_token_share=arrays["rest"],
             entropy=arrays["entropy"],
             copies=arrays["copies"] if arrays["copies"].size else None,
             scores=scores,
-            found=said["found"],
+            found=[[row for row in rows if kind_of(row["label"]) in kept] for rows in said["found"]],
             examples=[tuple(ids) for ids in said["examples"]],
-            effects=said.get("effects"),
+            effects=_effects_of(said.get("effects"), kept),
+            versions=kept,
         )
     except DAMAGE:
         return None
+
+
+def _effects_of(effects: dict[str, Any] | None, kept: Container[str]) -> dict[str, Any] | None:
+    """What was measured of the labels that still hold."""
+    if effects is None:
+        return None
+    own = {
+        name: {label: one for label, one in effects[name].items() if kind_of(label) in kept}
+        for name in ("together", "unmeasured")
+    }
+    return effects | own

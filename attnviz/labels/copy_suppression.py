@@ -1,4 +1,4 @@
-"""Whether heads that look for what came next also raise its logit, or lower it: attention alone does not say."""
+"""Whether heads that find what they look for also raise its logit, or lower it: attention alone does not say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from attnviz.capture.direct_path import direct_effects
 from attnviz.traces import Head
 
+from .definitions import SUPPRESSED
 from .scores import Counts, batches
 from .statistics import interval, score
 from .targets import Probe
@@ -21,39 +22,47 @@ def by_sign(
     language_model: Any,
     families: Sequence[Sequence[Probe]],
 ) -> tuple[list[list[dict[str, Any]]], np.ndarray | None]:
-    """The verdicts, in which induction is called copy_suppression where the head lowers what it finds, and [heads, 3]:
-    how much it raises it in the first family, in nats, with its 95 % interval; NaN for heads without the label, None
-    where nothing is known.
+    """The verdicts, in which a label such as induction becomes the one that suppresses it (`LabelSpec.suppresses`)
+    where the head lowers what it finds, and [heads, 3]: how much it raises it in the first family, in nats, with its
+    95 % interval; NaN for heads without such a label, None where nothing is known.
 
     A head whose interval holds 0 is left as it is. One that is lowering in the first family only is never high.
     """
-    bounds = np.full((2, len(heads), 3), np.nan)
-    asked = [number for number, rows in enumerate(found) if any(row["label"] == "induction" for row in rows)]
-    if asked and language_model is not None and heads[0].kind == "decoder":
-        for family, probes in zip(bounds, families):
-            tally = copying(language_model, probes, [heads[number] for number in asked])
+    copies = np.full((len(heads), 3), np.nan)
+    judged = list(found)
+    if language_model is None or heads[0].kind != "decoder":
+        return judged, None
+    for shared, own in SUPPRESSED.items():
+        bounds = np.full((2, len(heads), 3), np.nan)
+        asked = [number for number, rows in enumerate(found) if any(row["label"] == shared for row in rows)]
+        for family, probes in zip(bounds, families if asked else ()):
+            tally = copying(language_model, probes, [heads[number] for number in asked], shared)
             if tally is not None:
                 family[asked] = np.stack([score(tally), *interval(tally)], axis=1)
-    lowers = bounds[..., 2] < 0  # [families, heads]; NaN compares false
-    return [
-        [_suppressing(row, both) if row["label"] == "induction" and both[0] else row for row in rows]
-        for rows, both in zip(found, lowers.T)
-    ], None if np.isnan(bounds[0]).all() else bounds[0]
+        lowers = bounds[..., 2] < 0  # [families, heads]; NaN compares false
+        judged = [
+            [_renamed(row, own, both) if row["label"] == shared and both[0] else row for row in rows]
+            for rows, both in zip(judged, lowers.T)
+        ]
+        copies = np.where(np.isnan(copies), bounds[0], copies)
+    return judged, None if np.isnan(copies).all() else copies
 
 
-def _suppressing(row: dict[str, Any], lowers: np.ndarray) -> dict[str, Any]:
+def _renamed(row: dict[str, Any], label: str, lowers: np.ndarray) -> dict[str, Any]:
     sure = row["confidence"] if lowers.all() or row["confidence"] != "high" else "medium"
-    return row | {"label": "copy_suppression", "confidence": sure}
+    return row | {"label": label, "confidence": sure}
 
 
-def copying(language_model: Any, probes: Sequence[Probe], heads: Sequence[Head]) -> Counts | None:
-    """Hits [units, heads]: in rows that have an induction target, how much more the head's output raises the logit of
+def copying(
+    language_model: Any, probes: Sequence[Probe], heads: Sequence[Head], label: str = "induction"
+) -> Counts | None:
+    """Hits [units, heads]: in rows that have a target of the label, how much more the head's output raises the logit of
     the tokens looked for than that of the text's tokens on average, in nats, through no later layer. The sign is what
     counts (McDougall et al. 2023: heads that suppress what they find).
 
     None where nothing is asked, or a head's direct effect says nothing of this model.
     """
-    asked = [probe for probe in probes if "induction" in probe.targets]
+    asked = [probe for probe in probes if label in probe.targets]
     if not asked:
         return None
     units = 1 + max(probe.unit for probe in asked)
@@ -63,7 +72,7 @@ def copying(language_model: Any, probes: Sequence[Probe], heads: Sequence[Head])
         if effects is None:
             return None
         for number, probe in enumerate(batch):
-            target = probe.targets["induction"]
+            target = probe.targets[label]
             keys = np.unique(target.keys)
             queries, of_pair, counts = np.unique(target.queries, return_inverse=True, return_counts=True)
             raised = np.array([effects[head][number] for head in heads])  # [heads, queries, keys]

@@ -16,6 +16,8 @@ from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.text import WORD
 from attnviz.probes import PRONOUNS, Dependency
 
+from .gold import GoldText, Reference, Span
+
 MOST = 64 * 2**20  # bytes
 LONGEST = 4_000  # characters; a longer text fits no model's probes and is left out
 PASSAGE_WORDS = 80  # sentences of a document are read together up to this many words
@@ -34,36 +36,6 @@ AFTER_HEAD = frozenset(
 )
 SENTENCE_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+(?=[\"'“‘(\[]*[A-Z])")
 MENTION_EDGE = re.compile(r"(\()?(\d+)(\))?")
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A word that mentions something again, and the words of earlier mentions: `right` of the same, `others` of other
-    things. The word is a pronoun, or where `nominal` a noun or name that no right one shares."""
-
-    asking: int
-    right: tuple[int, ...]
-    others: tuple[int, ...]
-    nominal: bool = False
-
-
-@dataclass(frozen=True)
-class GoldText:
-    """A text with the characters [start, end) of its words, and what is known of them by their numbers.
-
-    Words may share characters where a written word stands for several (Spanish "del").
-    """
-
-    text: str
-    spans: tuple[Span, ...] = ()
-    dependencies: tuple[Dependency, ...] = ()
-    references: tuple[Reference, ...] = ()
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return tuple(self.text[start:end] for start, end in self.spans)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import time
 from attnviz.models.loading import LoadedModel
 
 from .decide import SEED
+from .evaluate import looks_back
 from .probe_sets import first_family, special_tokens_of
-from .results import looks_back
 from .scores import tallies
 
 TIMED = 8  # passages

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .criteria import CRITERIA, criterion_of
-from .probe_sets import control_of
+from .criteria import Criterion
+from .definitions import LABELS, kind_of, spec_of
+from .results import COLUMNS
 from .scores import Counts, weight_of
+from .spec import control_of
 from .statistics import false_discovery, halves, interval, score, sign_flip_p
 
-VERSION = 3  # grows when a label's meaning, its probes or its judgement change: what was kept is then made anew
+VERSION = 3  # grows when the probes or the judgement of all labels change: a label of its own has `LabelSpec.version`
 SEED = 2026
 Q = 0.05  # the share of false labels that is put up with
 FEWEST_ROWS, FEWEST_UNITS = 100, 20
-COLUMNS = ("label", "score", "baseline", "low", "high", "n", "p", "confidence", "effect")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,10 @@ class Measured:
     weight: Counts
     control: np.ndarray
     units: np.ndarray
+
+    @property
+    def criterion(self) -> Criterion:
+        return spec_of(self.label).criterion
 
     @cached_property
     def score(self) -> np.ndarray:
@@ -55,19 +60,18 @@ class Measured:
     @property
     def threshold(self) -> np.ndarray:
         """[heads] what the lower bound has to pass."""
-        criterion = criterion_of(self.label)
-        if criterion.above_control:
-            return self.baseline + criterion.margin
-        return np.full_like(self.baseline, criterion.threshold)
+        if self.criterion.above_control:
+            return self.baseline + self.criterion.margin
+        return np.full_like(self.baseline, self.criterion.threshold)
 
     @property
     def passes(self) -> np.ndarray:
         """[heads] whether the lower bound is above the threshold, and the weight is enriched."""
-        return (self.bounds[0] > self.threshold) & (self.enrichment >= criterion_of(self.label).enrichment)
+        return (self.bounds[0] > self.threshold) & (self.enrichment >= self.criterion.enrichment)
 
     @property
     def beats_control(self) -> np.ndarray:
-        return self.score - self.baseline >= criterion_of(self.label).margin
+        return self.score - self.baseline >= self.criterion.margin
 
     @property
     def holds(self) -> np.ndarray:
@@ -86,7 +90,7 @@ def measured(found: Mapping[str, Counts], rules: Mapping[str, np.ndarray]) -> di
     uniform weights would."""
     labels = {}
     for name, tally in found.items():
-        if name.split(":")[0] not in CRITERIA:
+        if kind_of(name) not in LABELS:
             continue
         used = tally.rows > 0
         control = rules[name][:, None] if name in rules else tally.even

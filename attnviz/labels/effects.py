@@ -24,9 +24,11 @@ from attnviz.probes import agreement_pairs, pronoun_sentences
 from attnviz.probes.words import Split
 from attnviz.traces import Head
 
+from .definitions import LABELS
 from .probe_sets import Chunks, SpecialTokens, random_chunks, special_tokens_of
 from .results import LabelResults
 from .scores import Progress
+from .spec import AGREEMENT, PRONOUNS, REPEATS
 
 SEED = 2027  # other texts than the labels were found on
 TOGETHER = 128  # tokens of a batch; another number pairs other texts when outputs are resampled
@@ -34,17 +36,12 @@ DRAWS = 10  # of random heads
 N_PAIRS = 200
 ABLE = 0.1  # nats better than guessing
 MASK_EVERY = 6  # tokens of the second copy: about as much as masked models are trained on
-REPEATS, PRONOUNS, AGREEMENT = "repeats", "pronouns", "agreement"
 METRICS = {
     REPEATS: "loss on the second copy of repeated random tokens, in nats a token",
     PRONOUNS: "log-odds of the right pronoun against the wrong one, in nats",
     AGREEMENT: "log-odds of the right verb form against the wrong one, in nats",
 }
-TASK_OF = {
-    **dict.fromkeys(("induction", "copy_suppression", "duplicate_token", "previous_token"), REPEATS),
-    "coreference": PRONOUNS,
-    **dict.fromkeys(("syntactic:nsubj:to_head", "syntactic:nsubj:to_dependent"), AGREEMENT),
-}
+TASK_OF = {label: task for spec in LABELS.values() for label, task in spec.tasks.items()}
 NO_CLAIM = "The label says where the head looks, and nothing of what the model does with it."
 Heads = frozenset[Head]
 
@@ -110,9 +107,9 @@ def with_effects(model: LoadedModel, results: LabelResults, progress: Progress |
     with another single head replaced by its mean, of the same layer while that has any without the label (None where
     no head is left to compare with).
 
-    `Study.effects` says more: "together", by label, the same for all heads that have it with medium or high confidence
-    at once, where they are two or more, with their "heads"; "unmeasured", by label, why there is no effect; and
-    "reason", why nothing at all could be measured, else None.
+    `LabelResults.effects` says more: "together", by label, the same for all heads that have it with medium or high
+    confidence at once, where they are two or more, with their "heads"; "unmeasured", by label, why there is no effect;
+    and "reason", why nothing at all could be measured, else None.
 
     `progress(done, total)` counts tokens; what it raises ends the work. Raises AttnvizError when memory runs out.
     """

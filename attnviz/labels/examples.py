@@ -15,9 +15,18 @@ from attnviz.models.text import read_ids, tokenize
 from attnviz.traces import Trace
 
 from .decide import SEED
-from .probe_sets import first_family, positional_targets, special_tokens_of
+from .definitions import LABELS, SUPPRESSED, kind_of
+from .probe_sets import (
+    first_family,
+    is_mark,
+    passage_targets,
+    positional_targets,
+    repetition_targets,
+    special_tokens_of,
+)
 from .results import LabelResults
-from .targets import Probe, Target, after_duplicates, duplicates, earlier_pieces, marked
+from .spec import Tokens
+from .targets import Probe, Target
 
 TRIED = 6
 Asked = dict[tuple[int, ...], dict[str, Target]]
@@ -66,17 +75,14 @@ def targets_in(trace: Trace) -> dict[str, Target]:
     causal = trace.kinds[0] == "decoder"
     words = list(zip(trace.segments, trace.words))  # words are counted from 0 in each text of a pair
     numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    inside, _ = earlier_pieces([None if word is None else numbers[segment, word] for segment, word in words])
-    ids = trace.token_ids
-    found = positional_targets(len(ids), ordinary, causal) | {
-        "duplicate_token": duplicates(ids, ordinary, ordinary),
-        "induction": after_duplicates(ids, ordinary, ordinary),
-        "copy_suppression": after_duplicates(ids, ordinary, ordinary),
-        "same_word": inside,
-        "punctuation": marked([_is_mark(trace, i) for i in range(len(ids))], ordinary, causal),
-    }
-    found = {label: _among(target, set(text)) for label, target in found.items()}
-    return {label: target for label, target in found.items() if len(target.queries)}
+    tokens = Tokens(
+        trace.token_ids, ordinary, causal, ordinary,
+        words=[None if word is None else numbers[segment, word] for segment, word in words],
+        marks=[_is_mark(trace, i) for i in range(len(trace.token_ids))],
+    )  # fmt: skip
+    asked = positional_targets(tokens) | passage_targets(tokens) | repetition_targets(tokens)
+    found = {label: _among(target, set(text)) for label, target in asked.items() if kind_of(label) in LABELS}
+    return _with_suppressed({label: target for label, target in found.items() if len(target.queries)})
 
 
 def probe_targets(model: LoadedModel, causal: bool) -> Asked:
@@ -85,10 +91,7 @@ def probe_targets(model: LoadedModel, causal: bool) -> Asked:
     found: Asked = {}
     for probe in first_family(model.tokenizer, special_tokens, SEED):
         found.setdefault(probe.ids, {}).update({**probe.targets, **_choices(probe)})
-    for targets in found.values():
-        if "induction" in targets:
-            targets["copy_suppression"] = targets["induction"]
-    return found
+    return {ids: _with_suppressed(targets) for ids, targets in found.items()}
 
 
 def as_typable_text(model: LoadedModel, ids: Iterable[int], text: str) -> str | None:
@@ -136,6 +139,11 @@ def _choices(probe: Probe) -> dict[str, Target]:
     return {label: Target(*np.array(found).T) for label, found in pairs.items()}
 
 
+def _with_suppressed(found: dict[str, Target]) -> dict[str, Target]:
+    """The targets, and those of labels that share another's."""
+    return found | {own: found[shared] for shared, own in SUPPRESSED.items() if shared in found}
+
+
 def _among(target: Target, places: set[int]) -> Target:
     kept = [i in places and j in places for i, j in zip(target.queries.tolist(), target.keys.tolist())]
     return Target(target.queries[kept], target.keys[kept])
@@ -144,6 +152,4 @@ def _among(target: Target, places: set[int]) -> Target:
 def _is_mark(trace: Trace, place: int) -> bool:
     text = trace.text_pair if trace.segments[place] == 1 and trace.text_pair is not None else trace.text
     start, end = trace.offsets[place]
-    return trace.segments[place] is not None and text[start:end].strip() != "" and not any(
-        map(str.isalnum, text[start:end])
-    )  # fmt: skip
+    return trace.segments[place] is not None and is_mark(text[start:end])

@@ -12,26 +12,14 @@ from attnviz.models.text import TokenizedText, tokenize
 from attnviz.probes import PERIODS, Sentence, dependency_sentences, mention_sentences, pronoun_sentences, repeats
 from attnviz.probes.words import Split
 
-from .corpora import GoldText
-from .targets import (
-    OFFSETS,
-    REST,
-    Probe,
-    Target,
-    after_duplicates,
-    at_offset,
-    duplicates,
-    earlier_pieces,
-    marked,
-    nearby,
-    resting,
-    word_choices,
-)
+from .definitions import LABELS
+from .gold import GoldText
+from .spec import Tokens, control_of
+from .targets import REST, Probe, Question, Target, resting, word_choices
 
 PASSAGE = 64  # tokens
 N_PASSAGES, N_REPEATS, N_SENTENCES, N_PRONOUNS, N_MENTIONS = 48, 65, 300, 200, 180
 CHUNKS = (16, 24, 32)  # lengths of text that is said twice
-COREFERENCE, NOMINAL = "coreference", "coreference:nominal"
 Chunks = Sequence[tuple[Sequence[int], Sequence[int]]]
 
 
@@ -64,11 +52,6 @@ def special_tokens_of(tokenizer: Any, causal: bool, limit: int | None) -> Specia
     if not before and tokenizer.bos_token_id is not None:
         before = (tokenizer.bos_token_id,)
     return SpecialTokens(before, after, causal, limit)
-
-
-def control_of(label: str) -> str:
-    """The name under which a label's own control is kept."""
-    return f"control of {label}"
 
 
 def first_family(tokenizer: Any, special_tokens: SpecialTokens, seed: int) -> list[Probe]:
@@ -114,33 +97,45 @@ def gold_probes(
 
 
 def tree_probes(tokenizer: Any, special_tokens: SpecialTokens, sentences: Sequence[Sentence | GoldText]) -> list[Probe]:
-    """Every arc of sentences, and the rarest of their words."""
+    """What labels ask of sentences with gold arcs."""
     counts = Counter(word.lower() for sentence in sentences for word in sentence.words)
-    questions = [syntax_questions(sentence) + rare_word_questions(sentence, counts) for sentence in sentences]
+    asking = [spec.on_tree for spec in LABELS.values() if spec.on_tree is not None]
+    questions = [[one for ask in asking for one in ask(sentence, counts)] for sentence in sentences]
     return sentence_probes(tokenizer, special_tokens, sentences, questions)
 
 
 def coreference_probes(
     tokenizer: Any, special_tokens: SpecialTokens, sentences: Sequence[Sentence | GoldText]
 ) -> list[Probe]:
-    """Every word of sentences that mentions something again."""
-    return sentence_probes(
-        tokenizer, special_tokens, sentences, [coreference_questions(sentence) for sentence in sentences]
-    )
+    """What labels ask of sentences with gold mentions."""
+    asking = [spec.on_mentions for spec in LABELS.values() if spec.on_mentions is not None]
+    questions = [[one for ask in asking for one in ask(sentence)] for sentence in sentences]
+    return sentence_probes(tokenizer, special_tokens, sentences, questions)
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
 
 
-def positional_targets(n: int, ordinary: range, causal: bool) -> dict[str, Target]:
-    """The labels that depend on places only, and where a head rests."""
-    found = {"previous_token": at_offset(ordinary, -1), "current_token": at_offset(ordinary, 0)}
-    found |= {f"offset:-{step}": at_offset(ordinary, -step) for step in OFFSETS}
-    if not causal:
-        found |= {"next_token": at_offset(ordinary, 1)}
-        found |= {f"offset:+{step}": at_offset(ordinary, step) for step in OFFSETS}
-    found |= {"local": nearby(ordinary, causal), REST: resting(n, ordinary, causal)}
-    return _asked(found)
+def positional_targets(tokens: Tokens) -> dict[str, Target]:
+    """What labels ask of any tokens, and where a head rests.
+
+    First the labels that look back, then those that look on, then those that do both: verdicts draw random signs label
+    by label, so that the order is part of what they say.
+    """
+    found = _merged(spec.on_places(tokens) for spec in LABELS.values() if spec.on_places is not None)
+    asked = _asked(dict(sorted(found.items(), key=lambda one: _way(one[1]))))
+    return asked | _asked({REST: resting(len(tokens.ids), tokens.ordinary, tokens.causal)})
+
+
+def passage_targets(tokens: Tokens) -> dict[str, Target]:
+    """What labels ask of running text beside that, and their controls."""
+    return _asked(_merged(spec.on_passage(tokens) for spec in LABELS.values() if spec.on_passage is not None))
+
+
+def repetition_targets(tokens: Tokens) -> dict[str, Target]:
+    """What labels ask of a text that repeats itself."""
+    asking = {name: spec.on_repeats for name, spec in LABELS.items() if spec.on_repeats is not None}
+    return _asked({name: find(tokens) for name, find in asking.items()})
 
 
 def position_probes(
@@ -150,9 +145,8 @@ def position_probes(
     probes = []
     for unit, tokens in enumerate(sequences, start=first_unit):
         ids = special_tokens.ids(tokens)
-        probes.append(
-            Probe(unit, ids, positional_targets(len(ids), special_tokens.ordinary(ids), special_tokens.causal))
-        )
+        ordinary = special_tokens.ordinary(ids)
+        probes.append(Probe(unit, ids, positional_targets(Tokens(ids, ordinary, special_tokens.causal, ordinary))))
     return probes
 
 
@@ -160,7 +154,7 @@ def position_probes(
 
 
 def repetition_probes(chunks: Chunks, special_tokens: SpecialTokens) -> list[Probe]:
-    """Duplicate token and induction on (chunk, other chunk): the chunk twice, and as a control the chunk and the other.
+    """Labels of repetition on (chunk, other chunk): the chunk twice, and as a control the chunk and the other.
 
     The control is asked about the same pairs of places: a head that looks a fixed way back scores there as well.
     """
@@ -168,13 +162,7 @@ def repetition_probes(chunks: Chunks, special_tokens: SpecialTokens) -> list[Pro
     for unit, (chunk, other) in enumerate(chunks):
         ids, control = special_tokens.ids([*chunk, *chunk]), special_tokens.ids([*chunk, *other])
         ordinary = special_tokens.ordinary(ids)
-        second = ordinary[len(chunk) :]
-        targets = _asked(
-            {
-                "duplicate_token": duplicates(ids, second, ordinary),
-                "induction": after_duplicates(ids, second, ordinary),
-            }
-        )
+        targets = repetition_targets(Tokens(ids, ordinary, special_tokens.causal, ordinary[len(chunk) :]))
         probes.append(Probe(unit, ids, targets))
         probes.append(Probe(unit, control, {control_of(name): target for name, target in targets.items()}))
     return probes
@@ -205,21 +193,17 @@ def text_chunks(tokenizer: Any, special_tokens: SpecialTokens, texts: Sequence[s
 
 
 def passage_probes(tokenizer: Any, special_tokens: SpecialTokens, texts: Sequence[str]) -> list[Probe]:
-    """Positions, pieces of words and punctuation on passages of whole sentences."""
+    """Places and what running text has beside them, on passages of whole sentences."""
     probes = []
     for unit, passage in enumerate(passages(tokenizer, texts, min(PASSAGE, special_tokens.room))):
         read = _read(tokenizer, passage)
         ids = special_tokens.ids(read.inputs["input_ids"])
         ordinary = special_tokens.ordinary(ids)
-        edges = [None] * len(special_tokens.before), [None] * len(special_tokens.after)
-        inside, control = earlier_pieces([*edges[0], *read.words, *edges[1]])
-        marks = [passage[a:b].strip() != "" and not any(map(str.isalnum, passage[a:b])) for a, b in read.offsets]
-        targets = positional_targets(len(ids), ordinary, special_tokens.causal) | {
-            "same_word": inside,
-            control_of("same_word"): control,
-            "punctuation": marked([False] * len(special_tokens.before) + marks, ordinary, special_tokens.causal),
-        }
-        probes.append(Probe(unit, ids, _asked(targets)))
+        n_before, n_after = len(special_tokens.before), len(special_tokens.after)
+        words = [None] * n_before + list(read.words) + [None] * n_after
+        marks = [False] * n_before + [is_mark(passage[a:b]) for a, b in read.offsets] + [False] * n_after
+        tokens = Tokens(ids, ordinary, special_tokens.causal, ordinary, words, marks)
+        probes.append(Probe(unit, ids, positional_targets(tokens) | passage_targets(tokens)))
     return probes
 
 
@@ -240,8 +224,6 @@ def passages(tokenizer: Any, texts: Sequence[str], room: int) -> list[str]:
 
 
 # --- gold answers -----------------------------------------------------------------------------------------------------
-
-Question = tuple[str, int, Sequence[int], Sequence[int] | None]
 
 
 def sentence_probes(
@@ -282,43 +264,6 @@ def sentence_probes(
     return probes
 
 
-def syntax_questions(sentence: Sentence | GoldText) -> list[Question]:
-    """From each word to its head, and from each head to its dependents of one relation (Clark et al. 2019, section
-    4.2). Punctuation has no relation to look for."""
-    arcs = [arc for arc in sentence.dependencies if arc.relation != "punct"]
-    below: dict[tuple[str, int], list[int]] = {}
-    for arc in arcs:
-        below.setdefault((arc.relation, arc.head), []).append(arc.dependent)
-    to_head: list[Question] = [(f"syntactic:{arc.relation}:to_head", arc.dependent, [arc.head], None) for arc in arcs]
-    return to_head + [(f"syntactic:{name}:to_dependent", head, words, None) for (name, head), words in below.items()]
-
-
-def rare_word_questions(sentence: Sentence | GoldText, counts: Counter[str]) -> list[Question]:
-    """From each word to the sentence's least frequent other word, by the count over all sentences of the family (Voita
-    et al. 2019, section 5)."""
-    words = [number for number, word in enumerate(sentence.words) if word.isalpha()]
-    questions: list[Question] = []
-    for asking in words:
-        others = {number: counts[sentence.words[number].lower()] for number in words if number != asking}
-        rarest = min(others.values(), default=0)
-        questions.append(("rare_word", asking, [number for number, count in others.items() if count == rarest], None))
-    return questions
-
-
-def coreference_questions(sentence: Sentence | GoldText) -> list[Question]:
-    """From each pronoun, and from each noun or name that mentions something in another word, to the earlier words for
-    the same, among those of all earlier mentions (Clark et al. 2019, section 4.3)."""
-    if isinstance(sentence, GoldText):
-        return [
-            (NOMINAL if one.nominal else COREFERENCE, one.asking, one.right, [*one.right, *one.others])
-            for one in sentence.references
-        ]
-    label, asking = (COREFERENCE, sentence.pronoun) if sentence.again is None else (NOMINAL, sentence.again)
-    assert asking is not None and sentence.antecedent is not None
-    mentions = [word for word in (sentence.antecedent, *sentence.distractors) if word < asking]
-    return [(label, asking, [sentence.antecedent], mentions)]
-
-
 def _texts(split: Split, seed: int) -> list[str]:
     return [sentence.text for sentence in dependency_sentences(N_SENTENCES, split=split, seed=seed)]
 
@@ -326,6 +271,21 @@ def _texts(split: Split, seed: int) -> list[str]:
 def _read(tokenizer: Any, text: str) -> TokenizedText:
     """The text's own tokens, without special ones. Raises AttnvizError for a text that cannot be read."""
     return tokenize(tokenizer, text, add_special=False)
+
+
+def is_mark(text: str) -> bool:
+    """Whether a token's text is punctuation."""
+    return text.strip() != "" and not any(map(str.isalnum, text))
+
+
+def _merged(found: Iterable[dict[str, Target]]) -> dict[str, Target]:
+    return {name: target for targets in found for name, target in targets.items()}
+
+
+def _way(target: Target) -> int:
+    """0 where all keys stand before their query or are it, 1 where all stand after it, else 2."""
+    on = target.keys > target.queries
+    return 0 if not on.any() else 1 if on.all() else 2
 
 
 def _asked(targets: dict[str, Target]) -> dict[str, Target]:

@@ -12,15 +12,14 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import false_discovery_control, norm, t
 
+from .definitions import spec_of
 from .scores import Counts
+from .spec import FIRST, NEAREST, Rule
 from .targets import Probe, WordChoice
 
 RESAMPLES = 2000
 FLIPS = 99_999
 FLIPS_AT_A_TIME = 1_000
-OFFSETS = (*range(-10, 0), *range(1, 11))
-FIRST, NEAREST = "first", "nearest"
-Rule = int | str
 
 
 def score(tally: Counts) -> np.ndarray:
@@ -77,11 +76,6 @@ def halves(tally: Counts, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     return tuple(tally.hits[part].sum(0) / tally.rows[part].sum() for part in (first, second))  # type: ignore
 
 
-def rules(label: str) -> tuple[Rule, ...]:
-    """What a choice of this label is compared with: places that need no attention to be pointed at."""
-    return (FIRST, NEAREST) if label.startswith("coreference") else (FIRST, *OFFSETS)
-
-
 def follow(rule: Rule, word_choice: WordChoice) -> np.ndarray:
     """[rows] whether a rule picks a right word: the first candidate, the nearest one before, or the word at an offset
     from the one that asks (where there is none, it is wrong)."""
@@ -103,7 +97,7 @@ def best_rules(probes: Iterable[Probe]) -> dict[str, Rule]:
     right: dict[str, dict[Rule, int]] = defaultdict(lambda: defaultdict(int))
     for probe in probes:
         for word_choice, label, rows in _rows_of_labels(probe):
-            for rule in rules(label):
+            for rule in spec_of(label).compared_with:
                 right[label][rule] += int(follow(rule, word_choice)[rows].sum())
     return {label: max(counts, key=lambda rule: counts[rule]) for label, counts in right.items()}
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .criteria import CONFIDENCES
+from .definitions import LABELS, SUPPRESSED, kind_of
 from .method import spelt
+from .results import LabelResults
 
 MOST_ROWS = 8  # labels in one head's figure
 
@@ -31,7 +33,9 @@ class Evidence:
         return self.low <= self.threshold <= self.high
 
 
-def first_labels(results: Any, label: str, confidence: str) -> dict[tuple[int, int], list[tuple[str, str, str, float]]]:
+def first_labels(
+    results: LabelResults, label: str, confidence: str
+) -> dict[tuple[int, int], list[tuple[str, str, str, float]]]:
     """Of each head (layer, head) the labels that count, the most telling first, as the mosaic takes them."""
     return {
         (one.layer, one.head): [
@@ -48,18 +52,21 @@ def counted(found: Sequence[Mapping[str, Any]], label: str, confidence: str) -> 
     return [
         row
         for row in telling(found)
-        if label in ("", row["label"].split(":")[0]) and CONFIDENCES.index(row["confidence"]) >= least
+        if label in ("", kind_of(row["label"])) and CONFIDENCES.index(row["confidence"]) >= least
     ]
 
 
 def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The labels of a head by confidence, then by score; among equals, local says the least."""
+    """The labels of a head by confidence, then whether they are telling, then by score."""
     return sorted(
-        found, key=lambda row: (-CONFIDENCES.index(row["confidence"]), row["label"] == "local", -row["score"])
-    )
+        found,
+        key=lambda row: (
+            -CONFIDENCES.index(row["confidence"]), not LABELS[kind_of(row["label"])].telling, -row["score"]
+        ),
+    )  # fmt: skip
 
 
-def evidence(results: Any, number: int, label: str) -> Evidence:
+def evidence(results: LabelResults, number: int, label: str) -> Evidence:
     """One label of one head of a study, as figures take it."""
     one = results.scores[label]
     given = next((row["confidence"] for row in results.found[number] if row["label"] == label), "")
@@ -67,10 +74,10 @@ def evidence(results: Any, number: int, label: str) -> Evidence:
     return Evidence(label, **{name: float(getattr(one, name)[number]) for name in names}, confidence=given)
 
 
-def closest(results: Any, number: int) -> list[Evidence]:
+def closest(results: LabelResults, number: int) -> list[Evidence]:
     """The labels that a head has, and those that it comes closest to; of two with the same scores, one."""
     has = [row["label"] for row in results.found[number]]
-    twin = "induction" if "copy_suppression" in has else "copy_suppression"
-    every = [evidence(results, number, label) for label in results.scores if label != twin]
+    others = {shared if own in has else own for shared, own in SUPPRESSED.items()}
+    every = [evidence(results, number, label) for label in results.scores if label not in others]
     every.sort(key=lambda one: (not one.confidence, one.threshold - one.low))
     return every[:MOST_ROWS]

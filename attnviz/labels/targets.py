@@ -3,7 +3,7 @@
 Query i, key j, both from 0. A causal row sees keys 0 to i, any other row sees all. `ordinary` is the range of
 positions that are text: special tokens, such as a start token, are neither a query nor a target of any label.
 
-A `Target` asks how much weight lies on its keys; `Picks` asks which word a row gives most weight to.
+A `Target` asks how much weight lies on its keys; a `WordChoice` asks which word a row gives most weight to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 REST = "rest"
 WINDOW = 2
-OFFSETS = range(2, 17)
+Question = tuple[str, int, Sequence[int], Sequence[int] | None]  # label, asking word, right words, candidates
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def marked(marks: Sequence[bool], ordinary: range, causal: bool) -> Target:
 
 def word_choices(
     words: Sequence[Sequence[int]],
-    questions: Sequence[tuple[str, int, Sequence[int], Sequence[int] | None]],
+    questions: Sequence[Question],
     n: int,
     causal: bool,
 ) -> WordChoice | None:

@@ -2,7 +2,7 @@
 
 Every generator takes a split and a seed and gives the same for the same arguments. Templates, and pairings of a noun
 or name with a verb, belong to one split each. `VERSION` grows when what pronouns or repeats give for their arguments
-changes, on which the bundled models are trained and scored; dependencies and mentions count in `labels.VERSION`.
+changes, on which the bundled models are trained and scored; dependencies and mentions count in `labels.decide.VERSION`.
 """
 
 from __future__ import annotations

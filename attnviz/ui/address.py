@@ -4,7 +4,8 @@ import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
 
-from attnviz.labels.criteria import CONFIDENCES, CRITERIA
+from attnviz.labels.criteria import CONFIDENCES
+from attnviz.labels.definitions import LABELS
 from attnviz.lessons.exercises import EXERCISES
 from attnviz.maps.attention_map import MEASURES
 from attnviz.maps.options import UNSET, MapOptions, heads_named
@@ -23,7 +24,7 @@ ABLATIONS = ("zero", "mean")
 CHOICES = {"kind": ("", "encoder", "decoder", "cross"), "checked_on": CHECKED_ON, "stage": STAGES,
            "exercise": EXERCISES, "shown_as": VIEWS, "combine": COMBINED, "parts": PARTS, "scale": SCALES,
            "beyond": BEYOND, "side": ("query", "key"), "measure": ("", *MEASURES, "label"), "across": RELATED,
-           "up": RELATED, "label": ("", *CRITERIA), "confidence": CONFIDENCES, "ablation": ABLATIONS}  # fmt: skip
+           "up": RELATED, "label": ("", *LABELS), "confidence": CONFIDENCES, "ablation": ABLATIONS}  # fmt: skip
 RANGES = {"top": (0.05, 1.0), "threshold": (0.0, 0.5)}  # that their sliders have
 LEFT_OUT = "left_out"  # names in an address what it could not hold
 FORMER = {"removed": "ablated", "stand_in": "ablation"}  # names of fields, and below values, in links that were sent

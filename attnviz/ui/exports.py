@@ -13,6 +13,7 @@ from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.export import FigureSet, Marks, Picture, Provenance, of_map, script
 from attnviz.files import trace_file
+from attnviz.labels.results import LabelResults
 from attnviz.lessons.worked_example import WorkedExample
 from attnviz.maps.attention_map import MEASURES, AttentionMap
 from attnviz.maps.difference import ablation_title
@@ -218,7 +219,12 @@ def of_traced(
 
 
 def of_study(
-    title: str, make: Callable[..., dict], entry: ModelEntry, results: Any, chosen: Mapping[str, Any], look: str
+    title: str,
+    make: Callable[..., dict],
+    entry: ModelEntry,
+    results: LabelResults,
+    chosen: Mapping[str, Any],
+    look: str,
 ) -> FigureSet:
     """Charts of what a model's heads seem to do."""
     tokens = sum(family["tokens"] for family in results.probes["families"])

@@ -11,10 +11,12 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.figures.labels import SIGNS, letter_of
+from attnviz.figures.labels import letter_of
 from attnviz.labels import summary
-from attnviz.labels.criteria import CONFIDENCES, CRITERIA
+from attnviz.labels.criteria import CONFIDENCES
+from attnviz.labels.definitions import LABELS, kind_of, spec_of
 from attnviz.labels.method import spelt
+from attnviz.labels.results import LabelResults
 from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Head
 from attnviz.ui import cache, exports, pickers
@@ -36,7 +38,7 @@ EFFECT_COLUMNS = {
 }
 
 
-def study_here() -> tuple[ModelEntry, Any]:
+def study_here() -> tuple[ModelEntry, LabelResults]:
     """The chosen model and its label results; where there are none, the page offers to make them or says why not,
     and ends."""
     entry = pickers.entry_here()
@@ -73,7 +75,7 @@ def _offer(entry: ModelEntry) -> None:
         _work("Asking every head", lambda progress: evaluate_or_load(model, progress=progress))
 
 
-def offer_effects(entry: ModelEntry, results: Any) -> None:
+def offer_effects(entry: ModelEntry, results: LabelResults) -> None:
     """A button that measures what removing heads does, where that was not done yet; else why some of it is missing."""
     if results.effects is not None:
         for reason in filter(None, (results.effects["reason"], *dict.fromkeys(results.effects["unmeasured"].values()))):
@@ -111,7 +113,7 @@ def _spelt_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds > 100 else f"{max(seconds, 1):.0f} s"
 
 
-def place(results: Any) -> int:
+def place(results: LabelResults) -> int:
     """The number of the chosen head, brought to what this model has, which is chosen from then on."""
     layers = [head.layer for head in results.heads]
     layer = min(current().layer, max(layers))
@@ -121,7 +123,7 @@ def place(results: Any) -> int:
     return results.heads.index(head)
 
 
-def pick_head(results: Any) -> int:
+def pick_head(results: LabelResults) -> int:
     """Two pickers, and the number of the head that they choose."""
     number = place(results)
     chosen = results.heads[number]
@@ -134,13 +136,13 @@ def pick_head(results: Any) -> int:
     return number
 
 
-def filters(results: Any) -> None:
+def filters(results: LabelResults) -> None:
     """Which labels count: of one kind or all, and from which confidence on."""
-    given = [row["label"].split(":")[0] for found in results.found for row in found]
+    given = [kind_of(row["label"]) for found in results.found for row in found]
     label, confidence = st.columns(2)
     with label:
         chosen_by(
-            st.selectbox, "label", "Label", current().label, options=("", *CRITERIA),
+            st.selectbox, "label", "Label", current().label, options=("", *LABELS),
             format_func=lambda kind: f"{letter_of(kind)} · {spelt(kind)} · {given.count(kind)}" if kind else "all",
         )  # fmt: skip
     with confidence:
@@ -153,7 +155,7 @@ def counted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return summary.counted(found, current().label, current().confidence)
 
 
-def mosaic(results: Any, key: str, chosen: Head) -> None:
+def mosaic(results: LabelResults, key: str, chosen: Head) -> None:
     """Every head with its first label; a click chooses a head."""
     cells = summary.first_labels(results, current().label, current().confidence)
     labelled = sum(bool(labels) for labels in cells.values())
@@ -164,7 +166,7 @@ def mosaic(results: Any, key: str, chosen: Head) -> None:
         alt=f"{labelled} of {len(cells)} heads have a label: "
         + "; ".join(f"L{layer}.H{head} {labels[0][0]}" for (layer, head), labels in cells.items() if labels),
     )
-    letters = sorted({labels[0][1].split(":")[0] for labels in cells.values() if labels}, key=list(SIGNS).index)
+    letters = sorted({kind_of(labels[0][1]) for labels in cells.values() if labels}, key=list(LABELS).index)
     st.caption(
         f"{labelled} of {len(cells)} heads have a label here; the others are plain. "
         + "".join(f"**{letter_of(kind)}** {spelt(kind)} · " for kind in letters)
@@ -172,10 +174,10 @@ def mosaic(results: Any, key: str, chosen: Head) -> None:
     )
 
 
-def by_label(results: Any) -> None:
+def by_label(results: LabelResults) -> None:
     """The labelled heads, one label after the other; a row opens its head."""
     rows = sorted(
-        (list(SIGNS).index(row["label"].split(":")[0]), row["label"], -row["score"], head)
+        (list(LABELS).index(kind_of(row["label"])), row["label"], -row["score"], head)
         for head, found in zip(results.heads, results.found)
         for row in counted(found)
     )
@@ -203,14 +205,13 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         for row in summary.telling(found):
-            _, family = SIGNS[row["label"].split(":")[0]]
             st.badge(
                 f"{letter_of(row['label'])} · {spelt(row['label'])} {row['score']:.2f} · {row['confidence']}",
-                icon=ICONS[row["confidence"]], color=COLOURS[family],  # type: ignore[arg-type]
+                icon=ICONS[row["confidence"]], color=COLOURS[spec_of(row["label"]).family],  # type: ignore[arg-type]
             )  # fmt: skip
 
 
-def show_evidence(results: Any, number: int, key: str) -> None:
+def show_evidence(results: LabelResults, number: int, key: str) -> None:
     """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
     head = results.heads[number]
     show_chart(
@@ -230,7 +231,7 @@ def show_evidence(results: Any, number: int, key: str) -> None:
     )
 
 
-def line(results: Any, at: Head) -> None:
+def line(results: LabelResults | None, at: Head) -> None:
     """What is known of a head, in a line for other screens."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if results is None or at not in results.heads:
@@ -240,7 +241,7 @@ def line(results: Any, at: Head) -> None:
         st.page_link("pages/head_card.py", label="Its card", icon=":material/badge:")
 
 
-def copying_in_words(results: Any, number: int) -> str | None:
+def copying_in_words(results: LabelResults, number: int) -> str | None:
     """Whether a head that looks for what came next raises or lowers its logit; None where that is not known."""
     if results.copies is None or math.isnan(results.copies[number, 0]):
         return None
@@ -256,16 +257,16 @@ def short_effect(effect: Mapping[str, Any] | None) -> str:
     return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
 
 
-def effects_in_words(results: Any, label: str, row: Mapping[str, Any]) -> list[str]:
+def effects_in_words(results: LabelResults, label: str, row: Mapping[str, Any]) -> list[str]:
     """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
     that is not known."""
+    said_of = results.effects or {"reason": None, "unmeasured": {}, "together": {}}
     if row["effect"] is None:
-        said_of = results.effects or {"reason": None, "unmeasured": {}}
         why = said_of["reason"] or said_of["unmeasured"].get(label, "")
         return [f"Effect of ablating the head: not measured. {why}".strip()]
     one = row["effect"]
     said = [f"Effect of ablating the head, on {one['n']} texts: {one['metric']}. {_compared(one, 'this head', 'one')}"]
-    every = results.effects["together"].get(label)
+    every = said_of["together"].get(label)
     if every is not None:
         said.append(f"All {len(every['heads'])} with this label at once: {_compared(every, 'them', 'as many')}")
     return said
@@ -281,7 +282,7 @@ def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
     )
 
 
-def effects_together(results: Any) -> None:
+def effects_together(results: LabelResults) -> None:
     """What removing all heads of a label at once changes, where that was measured."""
     together = (results.effects or {}).get("together", {})
     if not together:
@@ -300,7 +301,7 @@ def effects_together(results: Any) -> None:
     st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")
 
 
-def take_mosaic(entry: ModelEntry, results: Any, key: str, chosen: Head) -> None:
+def take_mosaic(entry: ModelEntry, results: LabelResults, key: str, chosen: Head) -> None:
     """Every head's first label as a file, with the evidence of the chosen head and the scores of one label."""
     settings = {"layer": chosen.layer, "head": chosen.head, "label": current().label,
                 "confidence": current().confidence, "scores_of": scores_of(results)}  # fmt: skip
@@ -310,7 +311,7 @@ def take_mosaic(entry: ModelEntry, results: Any, key: str, chosen: Head) -> None
     )  # fmt: skip
 
 
-def scores_of(results: Any) -> str:
+def scores_of(results: LabelResults) -> str:
     """The label whose scores are shown: the chosen one, or, of those that count, the one that most heads have."""
     kinds = labels_that_count(results)
     if current().scores_of in kinds:
@@ -318,6 +319,6 @@ def scores_of(results: Any) -> str:
     return max(kinds, key=lambda label: sum(row["label"] == label for found in results.found for row in found))
 
 
-def labels_that_count(results: Any) -> list[str]:
+def labels_that_count(results: LabelResults) -> list[str]:
     """The labels of the chosen kind that were asked for; all where none is."""
-    return [label for label in results.scores if current().label in ("", label.split(":")[0])] or list(results.scores)
+    return [label for label in results.scores if current().label in ("", kind_of(label))] or list(results.scores)

@@ -3,7 +3,7 @@
 import pytest
 
 from attnviz.labels.corpora import read
-from attnviz.labels.results import evaluate_heads
+from attnviz.labels.evaluate import evaluate_heads
 from benchmarks.syntax_and_coreference import evaluate, main, table
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from attnviz import figures
-from attnviz.figures.labels import FAMILIES, SIGNS, Evidence, head_evidence
+from attnviz.figures.labels import FAMILIES, Evidence, head_evidence
+from attnviz.labels.definitions import LABELS
 
 HEADS = {
     (0, 0): [("previous token", "previous_token", "high", 0.9), ("local", "local", "high", 0.95)],
@@ -19,8 +20,8 @@ def evidence(score, low, high, confidence=""):
 
 
 def test_every_label_has_a_letter_of_its_own():
-    letters = [letter for letter, _ in SIGNS.values()]
-    assert len(set(letters)) == len(letters) and {family for _, family in SIGNS.values()} == set(FAMILIES)
+    letters = [spec.letter for spec in LABELS.values()]
+    assert len(set(letters)) == len(letters) and {spec.family for spec in LABELS.values()} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

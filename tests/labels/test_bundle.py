@@ -5,7 +5,7 @@ import pytest
 from attnviz.errors import AttnvizError
 from attnviz.labels import bundle
 from attnviz.labels.cache import SHIPPED, load_cached
-from attnviz.labels.results import evaluate_heads
+from attnviz.labels.evaluate import evaluate_heads
 from attnviz.models.loading import load_model
 from tests.rotation import rotated
 

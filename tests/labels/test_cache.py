@@ -11,8 +11,8 @@ from attnviz.capture.tracing import trace
 from attnviz.cli import main
 from attnviz.labels import cache
 from attnviz.labels.corpora import parse
-from attnviz.labels.decide import COLUMNS
-from attnviz.labels.results import LabelResults, LabelScores
+from attnviz.labels.definitions import versions
+from attnviz.labels.results import COLUMNS, LabelResults, LabelScores
 from attnviz.models.fingerprint import fingerprint
 from attnviz.models.loading import load_model
 from attnviz.traces import Head
@@ -39,8 +39,10 @@ def made_up(again: bool = True) -> LabelResults:
     )  # fmt: skip
     row = dict(zip(COLUMNS, ("induction", 0.5, 0.1, 0.4, 0.6, 200, 1e-5, "high", None)))
     heads = (Head("decoder", 0, 0), Head("decoder", 0, 1))
-    return LabelResults("tiny-gpt", "bundled", {"seed": 1}, heads, share, share, {"induction": scores}, [[row], []],
-                 [(1, 2, 3), (4,)], copies=np.ones((2, 3)) if again else None)  # fmt: skip
+    return LabelResults(
+        "tiny-gpt", "bundled", {"seed": 1, "labels": ["induction"]}, heads, share, share, {"induction": scores},
+        [[row], []], [(1, 2, 3), (4,)], copies=np.ones((2, 3)) if again else None, versions=versions(),
+    )  # fmt: skip
 
 
 def plain(found: LabelResults) -> dict:

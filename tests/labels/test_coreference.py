@@ -5,7 +5,8 @@ import pytest
 
 from attnviz.labels.corpora import parse
 from attnviz.labels.decide import measured, verdicts
-from attnviz.labels.probe_sets import COREFERENCE, NOMINAL, coreference_probes, gold_probes, special_tokens_of
+from attnviz.labels.definitions.coreference import COREFERENCE, NOMINAL
+from attnviz.labels.probe_sets import coreference_probes, gold_probes, special_tokens_of
 from attnviz.labels.scores import tallies
 from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import load_model

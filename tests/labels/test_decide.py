@@ -7,9 +7,11 @@ import pytest
 import torch
 import transformers
 
-from attnviz.labels.decide import COLUMNS, CRITERIA, measured, verdicts
+from attnviz.labels.decide import measured, verdicts
+from attnviz.labels.definitions import LABELS
+from attnviz.labels.evaluate import Asked, answer, ask, label_heads
 from attnviz.labels.probe_sets import SpecialTokens
-from attnviz.labels.results import Asked, answer, ask, label_heads
+from attnviz.labels.results import COLUMNS
 from attnviz.labels.scores import Counts, tallies
 from attnviz.labels.statistics import false_discovery, interval, sign_flip_p
 from attnviz.models.loading import LoadedModel, load_model
@@ -141,7 +143,7 @@ def test_too_few_rows_say_nothing():
 
 
 def test_every_label_has_a_threshold_with_a_reason():
-    assert all(criterion.reason and criterion.margin > 0 for criterion in CRITERIA.values())
+    assert all(spec.criterion.reason and spec.criterion.margin > 0 for spec in LABELS.values())
 
 
 def test_sign_flips_by_hand():

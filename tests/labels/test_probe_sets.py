@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from attnviz.labels.definitions.coreference import on_mentions
 from attnviz.labels.probe_sets import (
-    coreference_questions,
     gold_probes,
     passage_probes,
     random_chunks,
@@ -34,9 +34,7 @@ def words_of(tokenizer, probe: Probe, row: np.ndarray) -> list[str]:
 def test_a_pronouns_question_is_about_the_right_words(reader):
     tokenizer, special_tokens = reader
     sentences = pronoun_sentences(40, split="test", seed=1)
-    probes = sentence_probes(
-        tokenizer, special_tokens, sentences, [coreference_questions(sentence) for sentence in sentences]
-    )
+    probes = sentence_probes(tokenizer, special_tokens, sentences, [on_mentions(sentence) for sentence in sentences])
     assert len(probes) > 20
     for probe in probes:
         sentence = sentences[probe.unit]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attnviz.labels.criteria import CRITERIA
+from attnviz.labels.definitions import LABELS
 from attnviz.labels.published import MODELS, agreement, claims
 
 
@@ -23,7 +23,7 @@ def test_heads_count_from_0_and_exist():
     """BERT's papers count from 1: their determiner head 8-11 is L7.H10 here."""
     for _, n_layers, n_heads, found in MODELS.values():
         assert all(claim.layer < n_layers and claim.head < n_heads and claim.source and claim.says for claim in found)
-        assert {claim.label.split(":")[0] for claim in found if claim.label} <= {*CRITERIA, "copy_suppression"}
+        assert {claim.label.split(":")[0] for claim in found if claim.label} <= set(LABELS)
     said = {claim.label: (claim.layer, claim.head) for claim in claims("bert-base-uncased", "bert", 12, 12)}
     assert said["syntactic:det:to_head"] == (7, 10) and said["coreference"] == (4, 3)
 

@@ -8,7 +8,7 @@ import pytest
 from attnviz.capture.tracing import capture_ids
 from attnviz.labels.cache import evaluate_or_load
 from attnviz.labels.corpora import read
-from attnviz.labels.decide import CRITERIA
+from attnviz.labels.definitions import spec_of
 from attnviz.models.loading import load_model
 
 
@@ -35,8 +35,8 @@ def test_every_label_that_was_measured_has_a_score_for_every_head(found):
         assert all(array.min() >= 0 and array.max() <= 1 + 1e-6 for array in shares)
         assert (scores.low <= scores.score + 1e-9).all() and (scores.score <= scores.high + 1e-9).all()
         assert scores.n >= 100 and 20 <= scores.units <= scores.n
-        if not CRITERIA[name.split(":")[0]].above_control:
-            assert (scores.threshold == CRITERIA[name.split(":")[0]].threshold).all()
+        if not spec_of(name).criterion.above_control:
+            assert (scores.threshold == spec_of(name).criterion.threshold).all()
 
 
 def test_the_verdicts_are_the_scores(found):

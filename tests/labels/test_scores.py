@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from attnviz.capture.weights import LayerWeights
-from attnviz.labels.probe_sets import SpecialTokens, control_of
+from attnviz.labels.probe_sets import SpecialTokens
 from attnviz.labels.scores import Counts, tallies, weight_of
+from attnviz.labels.spec import control_of
 from attnviz.labels.targets import (
     Probe,
     after_duplicates,

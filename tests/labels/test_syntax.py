@@ -7,8 +7,9 @@ import pytest
 
 from attnviz.labels.corpora import parse
 from attnviz.labels.decide import measured, verdicts
+from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.probe_sets import special_tokens_of, tree_probes
-from attnviz.labels.results import LabelResults, evaluate_heads
+from attnviz.labels.results import LabelResults
 from attnviz.labels.scores import tallies, weight_of
 from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import LoadedModel
