@@ -5,6 +5,7 @@ import pytest
 from attnviz.errors import AttnvizError
 from attnviz.labels import bundle
 from attnviz.labels.cache import SHIPPED, load_cached
+from attnviz.labels.definitions import versions
 from attnviz.labels.evaluate import evaluate_heads
 from attnviz.models.loading import load_model
 from tests.rotation import rotated
@@ -18,7 +19,8 @@ def nothing_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", bundle.STUDIED)
 def test_a_bundled_model_opens_with_its_labels(name):
     """After a change of labels, probes or weights: python -m attnviz.labels.bundle"""
-    assert any(load_cached(load_model(name)).found)
+    found = load_cached(load_model(name))
+    assert any(found.found) and found.versions == versions()
 
 
 def test_shipped_studies_are_small_and_none_is_left_over():

@@ -104,6 +104,22 @@ def test_other_weights_texts_and_versions_are_another_study(model, monkeypatch):
     assert len(places) == 5
 
 
+def test_a_label_that_changed_is_left_out_and_asked_again(model, monkeypatch):
+    """What was kept of the others is shown; the next evaluation gives all."""
+    effects = {"reason": None, "together": {"induction": {}}, "unmeasured": {"local": "no claim"}}
+    cache.store(replace(made_up(), effects=effects), cache.cache_path(model))
+    newer = versions() | {"induction": 2}
+    monkeypatch.setattr(cache, "versions", lambda: newer)
+    kept = cache.load_cached(model)
+    assert kept.scores == {} and kept.found == [[], []] and "induction" not in kept.versions
+    assert kept.effects == {"reason": None, "together": {}, "unmeasured": {"local": "no claim"}}
+    made = []
+    monkeypatch.setattr(cache, "evaluate_heads", lambda *given: made.append(1) or replace(made_up(), versions=newer))
+    for _ in range(2):
+        assert cache.evaluate_or_load(model).scores.keys() == {"induction"}
+    assert made == [1]
+
+
 @pytest.mark.parametrize("damage", [b"", b"not an archive", None])
 def test_a_damaged_file_is_ignored_and_rewritten(model, folder, damage):
     place = cache.cache_path(model)
