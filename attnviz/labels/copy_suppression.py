@@ -33,9 +33,11 @@ def by_sign(
     if language_model is None or heads[0].kind != "decoder":
         return judged, None
     for shared, own in SUPPRESSED.items():
-        bounds = np.full((2, len(heads), 3), np.nan)
         asked = [number for number, rows in enumerate(found) if any(row["label"] == shared for row in rows)]
-        for family, probes in zip(bounds, families if asked else ()):
+        if not asked:
+            continue
+        bounds = np.full((2, len(heads), 3), np.nan)
+        for family, probes in zip(bounds, families):
             tally = copying(language_model, probes, [heads[number] for number in asked], shared)
             if tally is not None:
                 family[asked] = np.stack([score(tally), *interval(tally)], axis=1)

@@ -14,7 +14,7 @@ from attnviz.errors import AttnvizError
 from attnviz.figures.labels import letter_of
 from attnviz.labels import summary
 from attnviz.labels.criteria import CONFIDENCES
-from attnviz.labels.definitions import LABELS, kind_of, spec_of
+from attnviz.labels.definitions import LABELS, kind_of, spec_of, versions
 from attnviz.labels.method import spelt
 from attnviz.labels.results import LabelResults
 from attnviz.models.catalog import ModelEntry
@@ -53,6 +53,10 @@ def study_here() -> tuple[ModelEntry, LabelResults]:
         except AttnvizError as error:
             st.info(plain(error), icon=":material/label_off:")
         raise StopPage
+    missing = [spelt(name) for name, version in versions().items() if found.versions.get(name) != version]
+    if missing:
+        st.caption(f"Labels that are new or changed since this model was labelled: {', '.join(missing)}.")
+        _label_button(entry, "Label its heads again")
     return entry, found
 
 
@@ -68,7 +72,11 @@ def _offer(entry: ModelEntry) -> None:
         f"Its heads would be asked about {round(tokens, -2):,} tokens of sentences and repeats whose answers are "
         f"known, which takes about {_spelt_time(seconds)} on this machine. The answers are kept, so this is done once."
     )
-    if st.button(f"Label its heads ({_spelt_time(seconds)})", type="primary", icon=":material/label:"):
+    _label_button(entry, f"Label its heads ({_spelt_time(seconds)})", primary=True)
+
+
+def _label_button(entry: ModelEntry, text: str, primary: bool = False) -> None:
+    if st.button(text, type="primary" if primary else "secondary", icon=":material/label:"):
         from attnviz.labels.cache import evaluate_or_load
 
         model = cache.loaded_model(entry.name, entry.revision)

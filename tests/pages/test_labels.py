@@ -41,6 +41,15 @@ def test_a_model_without_a_study_gets_an_offer_with_its_cost_and_nothing_runs(no
         assert app.button[0].label.startswith("Label its heads (")
 
 
+def test_a_study_from_before_a_label_is_shown_and_can_be_made_again(nothing_kept):
+    results = load_cached(load_model("tiny-gpt"))
+    older = {name: version for name, version in results.versions.items() if name != "same_word"}
+    nothing_kept.setattr(keeping, "load_cached", lambda model: replace(results, versions=older))
+    app = open_labels()
+    assert "new or changed since this model was labelled: same word." in written(app) and app.get("plotly_chart")
+    assert "Label its heads again" in [button.label for button in app.button]
+
+
 def test_labelling_shows_how_far_it_is_and_can_be_stopped(nothing_kept):
     stages = []
 

@@ -1,8 +1,8 @@
 """copy_suppression: what induction looks for, in heads that make it less likely."""
 
 from attnviz.labels.criteria import Criterion
-from attnviz.labels.spec import ON_REPEATS, REPEATS, TWICE, Explained, LabelSpec
-from attnviz.labels.targets import after_duplicates
+from attnviz.labels.definitions.induction import LABEL as INDUCTION
+from attnviz.labels.spec import ON_REPEATS, REPEATS, Explained, LabelSpec
 
 LABEL = LabelSpec(
     name="copy_suppression",
@@ -19,7 +19,7 @@ LABEL = LabelSpec(
         cannot_say="What the head does through later layers: only the direct path to the logits is followed.",
         source="McDougall et al. 2023",
     ),
-    example=(TWICE, after_duplicates([*map(ord, TWICE)], range(4, 8), range(8))),
+    example=INDUCTION.example,
     tasks={"copy_suppression": REPEATS},
-    suppresses="induction",
+    suppresses=INDUCTION.name,
 )
