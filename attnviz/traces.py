@@ -113,6 +113,48 @@ class LayerAttention:
 
 
 @dataclass(frozen=True, eq=False)
+class HeadAttention:
+    """One head of a trace: `trace[head]`. Its numbers are computed when they are asked for.
+
+    `queries` and `keys` are the tokens that attend and that are attended to.
+    """
+
+    head: Head
+    layer: LayerAttention
+    queries: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """[queries, keys]; every row that may look anywhere sums to one (less the sink's share)."""
+        return self.stages().weights
+
+    @property
+    def scores(self) -> np.ndarray:
+        """[queries, keys] as softmax gets them: scaled, with bias and mask, −∞ where a key is out of reach."""
+        return self.stages().masked
+
+    @property
+    def q(self) -> np.ndarray | None:
+        """[queries, d_k]; None where the capture could not follow it, as is k."""
+        return self.layer.vectors(self.head.head)[0]
+
+    @property
+    def k(self) -> np.ndarray | None:
+        """[keys, d_k]."""
+        return self.layer.vectors(self.head.head)[1]
+
+    @property
+    def v(self) -> np.ndarray:
+        """[keys, d_v]; without dimensions where nothing is known of it."""
+        return self.layer.vectors(self.head.head)[2]
+
+    def stages(self, rows: Sequence[int] | None = None) -> Stages:
+        """Every step of the formula [queries, keys], or of some query rows."""
+        return self.layer.attention(self.head.head, None if rows is None else np.asarray(rows))
+
+
+@dataclass(frozen=True, eq=False)
 class Trace:
     """A text as a model read it, and every layer's queries, keys and values.
 
@@ -179,14 +221,18 @@ class Trace:
 
         Raises IndexError where there is no such head.
         """
-        found = self.layer(layer, kind)
-        if not 0 <= head < found.n_heads:
-            raise IndexError(f"no head {head} in layer {layer}; it has heads 0 to {found.n_heads - 1}")
-        return found.attention(head, None if rows is None else np.asarray(rows))
+        return self[Head(self.of_kind(kind)[0].kind, layer, head)].stages(rows)
 
     def weights(self, layer: int, head: int, kind: str | None = None) -> np.ndarray:
         """[queries, keys]; every row that may look anywhere sums to one (less the sink's share)."""
         return self.attention(layer, head, kind).weights
+
+    def __getitem__(self, head: Head) -> HeadAttention:
+        """One head. Raises KeyError for a kind, and IndexError for a layer or a head that the trace does not have."""
+        layer = self.layer(head.layer, head.kind)
+        if not 0 <= head.head < layer.n_heads:
+            raise IndexError(f"no head {head.head} in layer {head.layer}; it has heads 0 to {layer.n_heads - 1}")
+        return HeadAttention(head, layer, *self.sides(head.kind))
 
     def heads(self) -> Iterator[Head]:
         """Every head, in the order of the layers."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from attnviz.capture.tracing import trace
 from attnviz.core.attention import attention, attention_from_scores, causal_mask
 from attnviz.traces import Head, LayerAttention, Trace
 
@@ -95,3 +96,20 @@ def test_a_kind_that_is_not_there_is_refused():
 
 def test_a_head_reads_as_people_write_it():
     assert str(Head("encoder", 5, 1)) == "L5.H1" and Head("decoder", 0, 1) < Head("decoder", 1, 0)
+
+
+def test_a_head_is_one_thing_with_its_tokens_and_numbers(tiny_model):
+    """What four arguments said before: no number may come from another head than the one that is named."""
+    traced = trace(tiny_model("llama"), "the cat sat on the mat")
+    for head in traced.heads():
+        one = traced[head]
+        layer = traced.layers[head.layer]
+        np.testing.assert_array_equal(one.weights, layer.attention().weights[head.head])
+        np.testing.assert_array_equal(one.scores, layer.attention().masked[head.head])
+        np.testing.assert_array_equal(one.q, layer.q[head.head])
+        np.testing.assert_array_equal(one.k, layer.k[head.head // 2])
+        assert one.v.shape[0] == len(one.keys) == len(one.queries) == len(traced.tokens)
+    for wrong, error in ((Head("decoder", 9, 0), IndexError), (Head("decoder", 0, 9), IndexError),
+                         (Head("encoder", 0, 0), KeyError)):  # fmt: skip
+        with pytest.raises(error):
+            traced[wrong]

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, styled
+from attnviz.validation.results import Certificate
 from attnviz.validation.table import stored_report
 
 ERRORS = {"drift": "End to end", "weight_error": "Weights", "output_error": "Output"}
@@ -80,7 +80,7 @@ def errors_by_route(errors: Sequence[tuple[str, float]], *, theme: str = "light"
     return figure
 
 
-def certificate_charts(found: Any, shown: str, *, theme: str = "light") -> dict[str, go.Figure]:
+def certificate_charts(found: Certificate, shown: str, *, theme: str = "light") -> dict[str, go.Figure]:
     """One of ERRORS for every head of a certificate, a chart for each kind of layer."""
     gate = found.drift_tolerance if shown == "drift" else found.tolerance
     charts = {}

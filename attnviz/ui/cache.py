@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from attnviz.errors import AttnvizError
+from attnviz.labels.results import LabelResults
 from attnviz.maps.attention_map import AttentionMap, head_overview, measure_heads
 from attnviz.maps.options import MapOptions, small_maps
 from attnviz.maps.similarity import head_divergence
@@ -16,6 +17,7 @@ from attnviz.traces import Head, Trace
 from attnviz.ui.address import UrlState
 from attnviz.ui.progress import layers, with_progress
 from attnviz.units import sized
+from attnviz.validation.results import Certificate
 from attnviz.validation.sentences import SENTENCES
 
 
@@ -174,7 +176,7 @@ def predictions_of(trace: Trace) -> list[tuple[int, list[tuple[str, float]]]]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_WHAT_WAS_READ)
-def certificate_of(trace: Trace, _progress: Any = None) -> Any:
+def certificate_of(trace: Trace, _progress: Any = None) -> Certificate:
     """The trace against the model's own attention. Raises AttnvizError where there is not enough memory for that."""
     from attnviz import estimate
     from attnviz.validation.certificate import certify
@@ -192,7 +194,7 @@ def certificate_of(trace: Trace, _progress: Any = None) -> Any:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def certificate_on_sentences(name: str, revision: str):
+def certificate_on_sentences(name: str, revision: str) -> Certificate:
     """The model on the built-in sentences, with a progress bar."""
     from attnviz.validation.certificate import validate
 
@@ -202,7 +204,7 @@ def certificate_on_sentences(name: str, revision: str):
     return certificate
 
 
-def cached_results(name: str, revision: str):
+def cached_results(name: str, revision: str) -> LabelResults | None:
     """The label results of a model that were kept on disk; None where there is none yet."""
     try:
         return _cached_results(name, revision)
@@ -211,7 +213,7 @@ def cached_results(name: str, revision: str):
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _cached_results(name: str, revision: str):
+def _cached_results(name: str, revision: str) -> LabelResults:
     """Raises LookupError, which is not cached, where there is none."""
     from attnviz.labels.cache import load_cached
 

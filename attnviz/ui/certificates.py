@@ -3,6 +3,7 @@
 from typing import Any
 
 from attnviz.traces import Head
+from attnviz.validation.results import Certificate
 
 ROUTES = {
     "interface": "Queries, keys and values were recorded at transformers' attention interface.",
@@ -14,7 +15,7 @@ ROUTES = {
 NOT_RECOMPUTED = "not recomputed: your own weights"
 
 
-def in_words(certificate: Any, head: Head) -> str:
+def in_words(certificate: Certificate, head: Head) -> str:
     """The verdict with its numbers, as a file carries it."""
     verdict = "recomputed" if certificate.passed else "not certified"
     rows = "64 sampled rows a head" if certificate.sampled else "every cell"
@@ -25,7 +26,7 @@ def in_words(certificate: Any, head: Head) -> str:
     )
 
 
-def badge(place: Any, certificate: Any, head: Head) -> None:
+def badge(place: Any, certificate: Certificate, head: Head) -> None:
     """Fill a placeholder with the largest difference of this head, and of all heads."""
     here = certificate.of(head).drift
     rows = "64 sampled rows a head" if certificate.sampled else "every cell"

@@ -15,6 +15,7 @@ from attnviz.ui.messages import plain, show_error
 from attnviz.ui.progress import layers, with_progress
 from attnviz.ui.state import NeedsConfirmation
 from attnviz.units import lasting, sized
+from attnviz.validation.results import Certificate
 
 Wanted = tuple[ModelEntry, str, dict[str, Any]]  # a model, a text, and how it is read, as `attnviz.trace` takes it
 
@@ -116,7 +117,7 @@ def divergence_from(trace: Trace, head: Head) -> np.ndarray:
     return cache.divergence_of(trace, head, partial(st.session_state.pop, "agreed_apart", None))
 
 
-def check(trace: Trace, what: str = "") -> Any:
+def check(trace: Trace, what: str = "") -> Certificate:
     """The certificate of a trace; `what` names it where a page has several.
 
     Raises AttnvizError and ValueError as its making does.

@@ -23,6 +23,7 @@ from attnviz.traces import Head, Trace
 from attnviz.ui import cache, map_options
 from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
+from attnviz.validation.results import Certificate
 
 OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
 IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
@@ -240,7 +241,7 @@ def of_study(
     )
 
 
-def of_certificate(trace: Trace, found: Any, on_text: bool, chosen: Mapping[str, Any], look: str) -> FigureSet:
+def of_certificate(trace: Trace, found: Certificate, on_text: bool, chosen: Mapping[str, Any], look: str) -> FigureSet:
     """How far every head is from the model's own attention, on the reader's text or on the built-in sentences."""
     told = _source(trace, found.heads[0].address, "all heads", chosen, in_words(found, found.heads[0].address)).lines()
     if not on_text:

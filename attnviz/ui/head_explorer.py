@@ -10,6 +10,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.files import weights_file
+from attnviz.labels.results import LabelResults
 from attnviz.maps.attention_map import MEASURES, AttentionMap, continues_word, ranked
 from attnviz.maps.options import MapOptions
 from attnviz.traces import Head, LayerAttention, Trace
@@ -91,7 +92,7 @@ def selection_in(trace: Trace) -> Selection:
     return Selection(trace, kind, layer, head, query, key)
 
 
-def every_head(at: Selection, results: Any = None) -> None:
+def every_head(at: Selection, results: LabelResults | None = None) -> None:
     """All heads as maps, by a measure, or by label where the model has label results; a click opens one."""
     chosen = current()
     queries, keys = at.sides

@@ -10,7 +10,8 @@ from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import capture_batch
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import zoo
-from attnviz.validation.certificate import Certificate, certify_batch, merged
+from attnviz.validation.certificate import certify_batch, merged
+from attnviz.validation.results import Certificate
 
 
 @dataclass(frozen=True)

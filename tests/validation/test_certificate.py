@@ -14,7 +14,8 @@ from attnviz.core.attention import attention as true_attention
 from attnviz.errors import AttnvizError
 from attnviz.traces import Head
 from attnviz.validation import certificate as module
-from attnviz.validation.certificate import Certificate, certify, validate
+from attnviz.validation.certificate import certify, validate
+from attnviz.validation.results import Certificate
 from attnviz.validation.sentences import SENTENCES
 
 TEXT = "The cat sat on the mat, and the dog saw the cat."
