@@ -100,7 +100,7 @@ def every_head(at: Selection, results: LabelResults | None = None) -> None:
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
               format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
-    if measure == "label":
+    if measure == "label" and results is not None:
         labels.mosaic(results, "all_heads", Head(at.kind, at.layer, at.head))
         labels.by_label(results)
         labels.take_mosaic(pickers.entry_here(), results, "all", at.chosen)
