@@ -48,9 +48,9 @@ def peak(work):
 
 def read():
     traced = trace(model, text)
-    options.at_a_glance(traced, "decoder", options.Aids())
-    attention_map.overview(traced, "decoder", 1, 0)
-    options.read(traced, "decoder", 1, [0], "head", options.Aids(window=128))
+    options.small_maps(traced, "decoder", options.MapOptions())
+    attention_map.head_overview(traced, "decoder", 1, 0)
+    options.make_map(traced, "decoder", 1, [0], "head", options.MapOptions(window=128))
     return traced
 
 class Cancelled(BaseException):
