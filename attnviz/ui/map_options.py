@@ -21,7 +21,7 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
     v = current()
     on_screen("combine", "heads", "merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from",
               "only_to", "scale", "top")  # fmt: skip
-    with st.popover("Display options", icon=":material/visibility:"):
+    with st.popover("Display options"):
         chosen_by(st.segmented_control, "combine", "Show", v.combine, options=COMBINED, format_func=COMBINE.get,
                   required=True)  # fmt: skip
         if v.combine != "head":
