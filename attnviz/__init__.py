@@ -32,7 +32,7 @@ _PUBLIC = {
     "small_maps": "attnviz.maps.options",
     "difference": "attnviz.maps.difference",
     "head_divergence": "attnviz.maps.similarity",
-    "measure_heads": "attnviz.maps.attention_map",
+    "measure_heads": "attnviz.maps.head_statistics",
     "validate": "attnviz.validation.certificate",
     "certify": "attnviz.validation.certificate",
     "SENTENCES": "attnviz.validation.sentences",

@@ -38,7 +38,7 @@ FORMER = {  # module: its names, each with the module and the name of today
         "head_labels": "attnviz.figures:label_charts",
         "head_evidence": "attnviz.figures:evidence_charts",
     },
-    "attnviz.reading": {"measure_heads": "attnviz.maps.attention_map:measure_heads"},
+    "attnviz.reading": {"measure_heads": "attnviz.maps.head_statistics:measure_heads"},
     "attnviz.relating": {"apart": "attnviz.maps.similarity:head_divergence"},
     "attnviz.comparing": {"difference": "attnviz.maps.difference:difference"},
     "attnviz.own": {"read": "attnviz.files.weights_file:load_weights"},

@@ -9,7 +9,7 @@ from attnviz.core.measures import variation
 from attnviz.errors import AttnvizError
 from attnviz.lessons import patterns
 from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
-from attnviz.maps.attention_map import row_in_every_head
+from attnviz.maps.head_statistics import row_in_every_head
 from attnviz.models.catalog import find_model
 from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge

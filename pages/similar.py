@@ -7,7 +7,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.maps.attention_map import MEASURES, ranked
+from attnviz.maps.head_statistics import MEASURES, ranked
 from attnviz.maps.options import MapOptions
 from attnviz.ui import cache, confirm_run, exports, head_explorer, pickers, saved_views
 from attnviz.ui.certificates import badge

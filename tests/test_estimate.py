@@ -17,7 +17,7 @@ LONG = 4096  # tokens
 RUN = """
 import json, sys, threading, time
 import psutil
-from attnviz.maps import options, attention_map
+from attnviz.maps import attention_map, head_statistics, options
 from attnviz import estimate
 from attnviz.capture.tracing import read_text, trace
 from attnviz.models.loading import load_model
@@ -49,7 +49,7 @@ def peak(work):
 def read():
     traced = trace(model, text)
     options.small_maps(traced, "decoder", options.MapOptions())
-    attention_map.head_overview(traced, "decoder", 1, 0)
+    head_statistics.head_overview(traced, "decoder", 1, 0)
     options.make_map(traced, "decoder", 1, [0], "head", options.MapOptions(window=128))
     return traced
 

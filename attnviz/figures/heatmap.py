@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, WEIGHTS, shortened, styled, token_labels
-from attnviz.maps.attention_map import AttentionMap, pool, thumbnail_cells
+from attnviz.maps.attention_map import AttentionMap
+from attnviz.maps.thumbnails import pool, thumbnail_cells
 from attnviz.traces import Trace
 
 CLICKABLE = 64  # tokens a side; with more, a marker for every cell makes zooming slow

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, shortened, styled
-from attnviz.maps import attention_map
+from attnviz.maps import head_statistics
 from attnviz.traces import Trace
 
 BINS = 128  # at most so many cells a strip
@@ -118,7 +118,7 @@ def overview_charts(
 ) -> dict[str, go.Figure]:
     """One head along the whole text, token by token, with the windows of `queries` and `keys` (first, behind the last)
     shaded."""
-    wide, gets = attention_map.head_overview(trace, kind, layer, head)
+    wide, gets = head_statistics.head_overview(trace, kind, layer, head)
     sides = trace.sides(kind)
     title = "Queries: how wide each looks"
     return {

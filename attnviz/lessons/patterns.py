@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from attnviz.core.measures import variation
 from attnviz.figures.theme import THEMES, shortened, styled
-from attnviz.maps import attention_map
+from attnviz.maps import head_statistics
 from attnviz.traces import Trace
 
 TEXT = "The cat sat on the mat"
@@ -87,7 +87,7 @@ def illustration_charts(*, theme: str = "light") -> dict[str, go.Figure]:
 
 def model_charts(trace: Trace, *, theme: str = "light") -> dict[str, go.Figure]:
     """The same beside the head that comes closest, and beside all heads, the closest first."""
-    words, target, heads, rows = attention_map.row_in_every_head(trace, ILLUSTRATION, QUERY)
+    words, target, heads, rows = head_statistics.row_in_every_head(trace, ILLUSTRATION, QUERY)
     order = np.argsort(variation(rows, target), kind="stable")
     names = [str(heads[place]) for place in order]
     beside = [("illustration", target), (f"{trace.model} {names[0]}", rows[order[0]])]

@@ -3,21 +3,17 @@
 trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
 """
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 
-from attnviz.core.attention import Stages
-from attnviz.core.measures import entropy, flow, mean_distance, rollout, value_weighted
+from attnviz.core.measures import flow, rollout, value_weighted
 from attnviz.errors import AttnvizError
-from attnviz.traces import Head, Trace
+from attnviz.traces import Trace
 
 Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
-THUMBNAIL_CELLS = 32  # at most so many cells a side, whatever the text's length
-GRID_CELLS = 300_000  # and in all thumbnails together about so many, a byte each, so that many heads stay light
 FLOW_TOKENS = 32  # attention flow is found for texts up to this length
 ROLLOUT_TOKENS = 2048  # and rollout up to this: its products take n³ operations a layer
 
@@ -322,155 +318,6 @@ def words_of(trace: Trace) -> list[Group]:
 
     groups = [list(positions) for _, positions in groupby(range(len(trace.tokens)), key=word)]
     return [(_spelt(trace, positions), positions) for positions in groups]
-
-
-# ---- every head at a glance
-
-
-def thumbnail_cells(n_heads: int) -> int:
-    """How many cells a side the thumbnails of so many heads may have."""
-    return max(4, min(THUMBNAIL_CELLS, math.isqrt(GRID_CELLS // n_heads)))
-
-
-def pool(blocks: Iterable[np.ndarray], n_queries: int, cells: int) -> np.ndarray:
-    """Weights → [heads, ≤ cells, ≤ cells], their shape kept: the largest weight in each cell.
-
-    `blocks` [heads, some queries, keys] are the rows in order, `n_queries` in all.
-    """
-    parts: list[np.ndarray] = []
-    places: list[int] = []  # of each part's rows among the pooled ones
-    done = 0
-    for block in blocks:
-        starts_q, starts_k = _starts((n_queries, block.shape[2]), cells)
-        of_rows = np.searchsorted(starts_q, np.arange(done, done + block.shape[1]), side="right")
-        found, first = np.unique(of_rows, return_index=True)
-        parts.append(np.maximum.reduceat(np.maximum.reduceat(block, starts_k, axis=2), first, axis=1))
-        places.extend(found)
-        done += block.shape[1]
-    return np.maximum.reduceat(np.concatenate(parts, axis=1), np.unique(places, return_index=True)[1], axis=1)
-
-
-def pooled(blocks: Iterable[AttentionMap], n_rows: int, cells: int) -> AttentionMap:
-    """A map of several heads as `pool` leaves it; a row or column of several words is named by the first.
-
-    Its rows come in blocks, `n_rows` in all.
-    """
-    seen: list[AttentionMap] = []
-
-    def weights() -> Iterator[np.ndarray]:
-        for block in blocks:
-            seen.append(replace(block, weights=np.empty(0)))
-            yield block.weights
-
-    small = pool(weights(), n_rows, cells)
-    sides = [group for block in seen for group in block.rows], seen[0].columns
-    rows, columns = (
-        tuple(_joined(groups[start:end]) for start, end in pairwise([*starts, len(groups)]))
-        for groups, starts in zip(sides, _starts((n_rows, len(sides[1])), cells))
-    )
-    return AttentionMap(small, rows, columns)
-
-
-def _starts(shape: tuple[int, ...], cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pooled row begins, and each pooled column."""
-    side = min(max(shape), cells)
-    return np.unique(np.arange(side) * shape[0] // side), np.unique(np.arange(side) * shape[1] // side)
-
-
-def _joined(groups: Sequence[Group]) -> Group:
-    return groups[0][0] + ("…" if len(groups) > 1 else ""), [token for _, tokens in groups for token in tokens]
-
-
-MEASURES = {
-    "weight": "weight from query to key",
-    "entropy": "entropy of a row, bits",
-    "distance": "distance looked, tokens",
-    "largest": "largest weight of a row",
-    "first": "weight on the first token",
-    "sink": "share of the sink",
-}
-
-
-def measure_heads(trace: Trace, kind: str, measure: str, query: int, key: int) -> np.ndarray:
-    """One of MEASURES for every head [layers, heads], NaN where a layer has fewer; rows that see no key are left out.
-
-    Some rows of one layer at a time: no more is held.
-    """
-    layers = trace.of_kind(kind)
-    found = np.full((len(layers), max(layer.n_heads for layer in layers)), np.nan)
-    for row, layer in zip(found, layers):
-        if measure == "weight":
-            values = layer.attention(rows=np.array([query])).weights[:, 0, key]
-        else:
-            shift = layer.v.shape[1] - layer.n_queries
-            parts = [(_of_rows(measure, rows + shift, stages), ~stages.dead_rows) for rows, stages in layer.blocks()]
-            values = _mean(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts)))
-        row[: layer.n_heads] = values
-    return found
-
-
-def _of_rows(measure: str, places: np.ndarray, stages: Stages) -> np.ndarray:
-    """A measure of each row, [heads, rows], whose queries stand at these places."""
-    if measure == "sink":
-        return stages.sink_share
-    if measure == "first":
-        return stages.weights[:, :, 0]
-    if measure == "largest":
-        return stages.weights.max(axis=-1)
-    if measure == "entropy":
-        return entropy(stages.weights)
-    return mean_distance(stages.weights, places)
-
-
-def head_overview(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
-    """One head along the whole text: how wide each query looks, and how much each key gets.
-
-    Entropy of each row in bits [queries], and the sum of each column [keys]: 1 is what a key would get on average if
-    there are as many queries. Some rows at a time.
-    """
-    found = trace.layer(layer, kind)
-    wide, gets = [], np.zeros(found.v.shape[1])
-    for _, stages in found.blocks(head):
-        wide.append(entropy(stages.weights))
-        gets += stages.weights.sum(axis=0)
-    return np.concatenate(wide), gets
-
-
-def ranked(found: np.ndarray, kind: str) -> list[tuple[Head, float]]:
-    """Heads and their measure, largest first."""
-    order = np.argsort(-found, axis=None, kind="stable")
-    cells = [(int(layer), int(head)) for layer, head in zip(*np.unravel_index(order, found.shape))]
-    return [(Head(kind, *cell), float(found[cell])) for cell in cells if not np.isnan(found[cell])]
-
-
-def _mean(of_rows: np.ndarray, live: np.ndarray) -> np.ndarray:
-    """[heads, rows] to the mean over live rows [heads]."""
-    return np.where(live, of_rows, 0).sum(axis=-1) / np.maximum(live.sum(axis=-1), 1)
-
-
-# ---- one word's row
-
-
-def row_in_every_head(
-    trace: Trace, row: np.ndarray, query: int
-) -> tuple[list[str], np.ndarray, list[Head], np.ndarray]:
-    """The row of one word in every head of a trace's first kind, beside a row [words] to compare it with.
-
-    Returns the words with the special tokens among them, the given row with 0 for those, the heads, and their rows
-    [heads, words]. Raises AttnvizError where the model reads other words than the row has.
-    """
-    groups = words_of(trace)
-    plain = [place for place, (_, positions) in enumerate(groups) if trace.words[positions[0]] is not None]
-    if len(plain) != len(row):
-        raise AttnvizError(
-            f"{trace.model} reads this as {len(plain)} words where there are {len(row)}: pick another model."
-        )
-    target = np.zeros(len(groups))
-    target[plain] = row
-    kind = trace.kinds[0]
-    merged = [by_word(layer.attention().weights, groups, groups)[:, plain[query]] for layer in trace.of_kind(kind)]
-    heads = [head for head in trace.heads() if head.kind == kind]
-    return [word for word, _ in groups], target, heads, np.concatenate(merged)
 
 
 def _spelt(trace: Trace, positions: list[int]) -> str:

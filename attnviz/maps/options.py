@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attnviz.maps import attention_map
+from attnviz.maps import attention_map, thumbnails
 from attnviz.maps.attention_map import AttentionMap, Group
 from attnviz.traces import BLOCK_BYTES, Head, Trace
 
@@ -78,10 +78,10 @@ def small_maps(
     `progress` is told how many layers are done.
     """
     layers, n_rows = trace.of_kind(kind), len(rows_of(trace, kind, options))
-    cells = attention_map.thumbnail_cells(sum(layer.n_heads for layer in layers))
+    cells = thumbnails.thumbnail_cells(sum(layer.n_heads for layer in layers))
     small = []
     for layer in layers:
-        small.append(attention_map.pooled(by_block(trace, kind, layer.index, options), n_rows, cells))
+        small.append(thumbnails.pooled(by_block(trace, kind, layer.index, options), n_rows, cells))
         if progress is not None:
             progress(len(small))
     return replace(small[0], weights=np.concatenate([one.weights for one in small]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from attnviz.labels.criteria import CONFIDENCES
 from attnviz.labels.definitions import LABELS
 from attnviz.lessons.exercises import EXERCISES
-from attnviz.maps.attention_map import MEASURES
+from attnviz.maps.head_statistics import MEASURES
 from attnviz.maps.options import UNSET, MapOptions, heads_named
 
 VERSION = "1"

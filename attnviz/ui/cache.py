@@ -8,7 +8,8 @@ import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.labels.results import LabelResults
-from attnviz.maps.attention_map import AttentionMap, head_overview, measure_heads
+from attnviz.maps.attention_map import AttentionMap
+from attnviz.maps.head_statistics import head_overview, measure_heads
 from attnviz.maps.options import MapOptions, small_maps
 from attnviz.maps.similarity import head_divergence
 from attnviz.models import hub

@@ -15,8 +15,9 @@ from attnviz.export import FigureSet, Marks, Picture, Provenance, of_map, script
 from attnviz.files import trace_file
 from attnviz.labels.results import LabelResults
 from attnviz.lessons.worked_example import WorkedExample
-from attnviz.maps.attention_map import MEASURES, AttentionMap
+from attnviz.maps.attention_map import AttentionMap
 from attnviz.maps.difference import ablation_title
+from attnviz.maps.head_statistics import MEASURES
 from attnviz.maps.options import MapOptions
 from attnviz.models.catalog import ModelEntry
 from attnviz.traces import Head, Trace

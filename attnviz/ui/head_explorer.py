@@ -11,7 +11,8 @@ import streamlit as st
 from attnviz import figures
 from attnviz.files import weights_file
 from attnviz.labels.results import LabelResults
-from attnviz.maps.attention_map import MEASURES, AttentionMap, continues_word, ranked
+from attnviz.maps.attention_map import AttentionMap, continues_word
+from attnviz.maps.head_statistics import MEASURES, ranked
 from attnviz.maps.options import MapOptions
 from attnviz.traces import Head, LayerAttention, Trace
 from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, views, windows

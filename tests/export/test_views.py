@@ -23,8 +23,9 @@ from attnviz.capture.tracing import trace
 from attnviz.figures.theme import THEMES
 from attnviz.lessons.worked_example import worked_example
 from attnviz.maps import options
-from attnviz.maps.attention_map import head_map, measure_heads, merge_subwords
+from attnviz.maps.attention_map import head_map, merge_subwords
 from attnviz.maps.difference import difference
+from attnviz.maps.head_statistics import measure_heads
 from attnviz.maps.options import MapOptions
 from attnviz.maps.similarity import head_divergence
 from attnviz.models.loading import load_model

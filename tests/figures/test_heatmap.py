@@ -11,7 +11,7 @@ from attnviz.figures.certificate import certificate_grid
 from attnviz.figures.heatmap import SHADES
 from attnviz.figures.theme import THEMES
 from attnviz.figures.training import training_curves
-from attnviz.maps.attention_map import thumbnail_cells
+from attnviz.maps.thumbnails import thumbnail_cells
 from attnviz.traces import LayerAttention, Trace
 
 

@@ -6,17 +6,8 @@ import pytest
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
-from attnviz.maps.attention_map import (
-    MEASURES,
-    by_word,
-    continues_word,
-    head_map,
-    measure_heads,
-    ranked,
-    row_in_every_head,
-    strongest_cells,
-    words_of,
-)
+from attnviz.maps.attention_map import by_word, continues_word, head_map, strongest_cells, words_of
+from attnviz.maps.head_statistics import MEASURES, measure_heads, ranked, row_in_every_head
 from attnviz.models.loading import load_model
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from attnviz import estimate
 from attnviz.capture.tracing import trace
-from attnviz.maps.attention_map import measure_heads
+from attnviz.maps.head_statistics import measure_heads
 from attnviz.maps.similarity import head_divergence
 from attnviz.models.loading import load_model
 from attnviz.traces import Head

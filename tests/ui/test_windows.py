@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attnviz import traces
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
-from attnviz.maps import attention_map, options
+from attnviz.maps import attention_map, head_statistics, options, thumbnails
 from attnviz.maps.options import TOGETHER, MapOptions, by_block, make_map, rows_of
 from attnviz.ui.address import UrlState
 from attnviz.ui.map_options import MOST_SHOWN, options_of
@@ -105,8 +105,8 @@ def test_thumbnails_are_the_same_in_blocks(traced, given_aids, small_blocks):
     np.testing.assert_allclose(np.concatenate([block.weights for block in blocks], axis=1), whole, atol=1e-6)
     n_rows = len(rows_of(traced, "encoder", options))
     for cells in (1, 3, 8, 100):
-        small = attention_map.pooled(blocks, n_rows, cells)
-        np.testing.assert_allclose(small.weights, attention_map.pool([whole], n_rows, cells), atol=1e-6)
+        small = thumbnails.pooled(blocks, n_rows, cells)
+        np.testing.assert_allclose(small.weights, thumbnails.pool([whole], n_rows, cells), atol=1e-6)
         assert (
             small.weights.shape[1:] == (len(small.rows), len(small.columns)) and max(small.weights.shape[1:]) <= cells
         )
@@ -115,16 +115,16 @@ def test_thumbnails_are_the_same_in_blocks(traced, given_aids, small_blocks):
         ]
 
 
-@pytest.mark.parametrize("measure", attention_map.MEASURES)
+@pytest.mark.parametrize("measure", head_statistics.MEASURES)
 def test_measures_are_the_same_in_blocks(long, measure, monkeypatch):
-    whole = attention_map.measure_heads(long, "decoder", measure, 20, 3)
+    whole = head_statistics.measure_heads(long, "decoder", measure, 20, 3)
     monkeypatch.setattr(traces, "BLOCK_BYTES", 20_000)
     assert len(list(long.layers[0].blocks())) > 3
-    np.testing.assert_allclose(attention_map.measure_heads(long, "decoder", measure, 20, 3), whole, atol=1e-6)
+    np.testing.assert_allclose(head_statistics.measure_heads(long, "decoder", measure, 20, 3), whole, atol=1e-6)
 
 
 def test_the_overview_is_of_the_whole_text(long, small_blocks):
-    wide, gets = attention_map.head_overview(long, "decoder", 1, 2)
+    wide, gets = head_statistics.head_overview(long, "decoder", 1, 2)
     weights = long.weights(1, 2)
     np.testing.assert_allclose(gets, weights.sum(axis=0), rtol=1e-5)
     assert wide.shape == gets.shape and wide[0] == 0 and gets.sum() == pytest.approx(len(long.tokens), rel=1e-5)
