@@ -53,6 +53,7 @@ def test_a_trace_that_was_written_opens_with_its_weights(name):
         np.testing.assert_allclose(layer.attention().weights, of_file["weights"], atol=1e-6)
 
 
+@pytest.mark.ci
 def test_the_python_lines_that_were_exported_make_the_same_pictures(tmp_path):
     """Of every page, all in one fresh process; names that have changed since may warn."""
     code = """
