@@ -35,7 +35,7 @@ def read_all(wanted: Sequence[Wanted]) -> list[Trace]:
     """
     different = [one for place, one in enumerate(wanted) if one not in wanted[:place]]
     with st.spinner("Reading the sentence…"):
-        estimates = [(one, needs) for one in different if (needs := _effort(*one)) is not None]
+        estimates = [(one, needs) for one in different if (needs := _estimate(*one)) is not None]
     names = [""] if len(different) == 1 else [f" {number} of {len(wanted)}" for number in range(1, len(wanted) + 1)]
     if not _heavy([needs for _, needs in estimates]):
         st.session_state.pop("agreed", None)
@@ -160,7 +160,7 @@ def _inputs(entry: ModelEntry, text: str, how: dict[str, Any]) -> dict[str, list
     return read_text(model, text, how["text_pair"], **options).inputs
 
 
-def _effort(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
+def _estimate(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     """What it will take; None for a text too short to ask, and for one that cannot be read, which reading it says."""
     model = cache.loaded_model(entry.name, entry.revision)  # first, for its spinner stands while torch is imported
 

@@ -88,7 +88,7 @@ def test_ids_are_traced_as_the_text_would_be(model, minilm):
         assert np.array_equal(again.weights(1, 1), plain.weights(1, 1))
 
 
-def test_the_liveliest_row_is_no_special_token_and_looks_at_another_word(model):
+def test_the_most_focused_query_is_no_special_token_and_looks_at_another_word(model):
     traced = trace(model, "The fox saw a hen.")
     weights = np.zeros((len(traced.tokens),) * 2)
     weights[:, 0], weights[3, 3], weights[2, 1] = 1, 0.9, 0.4

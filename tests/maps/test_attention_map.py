@@ -1,4 +1,4 @@
-"""Reading aids must say what they do and do only that: a merged row still shares out exactly one."""
+"""Display options must say what they do and do only that: a merged row still shares out exactly one."""
 
 import numpy as np
 import pytest
