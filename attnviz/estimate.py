@@ -143,7 +143,7 @@ def estimate(pace: Throughput, n: int, n_decoder: int = LONGEST, writing: int = 
 
 
 def comparing_seconds(trace: Trace, head: Head) -> float:
-    """Upper bound of `maps.similarity.head_divergence` over a text: a few rows of its first layer, timed and scaled up."""
+    """Upper bound of `head_divergence` over a text: a few rows of its first layer, timed and scaled up."""
     layers = trace.of_kind(head.kind)
     rows = np.arange(min(ROWS, layers[0].n_queries))
     seconds = _seconds(
