@@ -28,6 +28,7 @@ _PUBLIC = {
     "Marks": "attnviz.export.figure_set",
     "MapOptions": "attnviz.maps.options",
     "make_map": "attnviz.maps.options",
+    "combined_map": "attnviz.maps.options",
     "other_map": "attnviz.maps.options",
     "small_maps": "attnviz.maps.options",
     "difference": "attnviz.maps.difference",

@@ -1,6 +1,7 @@
 """Names that programs and notebooks of an earlier attnviz import: they still work, and warn with the present name.
 
-There is no file behind such a module: `Finder` makes it of this table when somebody imports it.
+There is no file behind such a module, if it is not one of today: `Finder` makes it of this table when somebody imports
+it.
 """
 
 import importlib
@@ -38,6 +39,7 @@ FORMER = {  # module: its names, each with the module and the name of today
         "head_labels": "attnviz.figures:label_charts",
         "head_evidence": "attnviz.figures:evidence_charts",
     },
+    "attnviz.figures": {"weight_map": "attnviz.figures:map_figure"},
     "attnviz.reading": {"measure_heads": "attnviz.maps.head_statistics:measure_heads"},
     "attnviz.relating": {"apart": "attnviz.maps.similarity:head_divergence"},
     "attnviz.comparing": {"difference": "attnviz.maps.difference:difference"},
@@ -51,6 +53,45 @@ FORMER = {  # module: its names, each with the module and the name of today
 }
 
 
+def _of_some_heads(make_map: Any) -> Any:
+    from attnviz.maps.options import combined_map
+    from attnviz.traces import Head
+
+    def former(trace: Any, kind: str, layer: int, heads: Any, how: str, options: Any) -> Any:
+        several = [Head(kind, layer, head) for head in heads]
+        return make_map(trace, several[0], options) if how == "head" else combined_map(trace, several, how, options)
+
+    return former
+
+
+def _of_one_head(function: Any) -> Any:
+    from attnviz.traces import Head
+
+    def former(trace: Any, kind: str, layer: int, head: int, *rest: Any, **named: Any) -> Any:
+        return function(trace, Head(kind, layer, head), *rest, **named)
+
+    return former
+
+
+def _of_arrays(map_figure: Any) -> Any:
+    from attnviz.maps.attention_map import AttentionMap
+
+    def former(weights: Any, queries: Any, keys: Any, **drawn: Any) -> Any:
+        rows, columns = (tuple((token, [place]) for place, token in enumerate(side)) for side in (queries, keys))
+        return map_figure(AttentionMap(weights, rows, columns), **drawn)
+
+    return former
+
+
+CHANGED = {  # former names whose arguments were others: what makes them of the function of today
+    "attnviz.aids.read": _of_some_heads,
+    "attnviz.aids.beyond": _of_one_head,
+    "attnviz.charts.story_in": _of_one_head,
+    "attnviz.charts.overview": _of_one_head,
+    "attnviz.figures.weight_map": _of_arrays,
+}
+
+
 class Finder(MetaPathFinder, Loader):
     """Modules of FORMER, whose names are looked up in the modules of today."""
 
@@ -58,7 +99,7 @@ class Finder(MetaPathFinder, Loader):
         return ModuleSpec(name, self) if name in FORMER else None
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module)["__getattr__"] = lambda name: _of_today(module.__name__, name)
+        vars(module)["__getattr__"] = lambda name: of_today(module.__name__, name)
 
 
 def install() -> None:
@@ -67,10 +108,12 @@ def install() -> None:
         sys.meta_path.append(Finder())
 
 
-def _of_today(module: str, name: str) -> Any:
-    """Raises AttributeError for a name that was not public there."""
+def of_today(module: str, name: str) -> Any:
+    """What a former name of a module stands for. Raises AttributeError for a name that was not public there."""
     if name not in FORMER[module]:
         raise AttributeError(f"module '{module}' has no attribute '{name}'")
     where, _, now = FORMER[module][name].partition(":")
     warnings.warn(f"{module}.{name} is now {where}.{now}.", FutureWarning, stacklevel=3)
-    return getattr(importlib.import_module(where), now)
+    found = getattr(importlib.import_module(where), now)
+    changed = CHANGED.get(f"{module}.{name}")
+    return changed(found) if changed else found

@@ -216,16 +216,9 @@ class Trace:
             raise IndexError(f"no layer {index}; {self.model} has layers 0 to {len(layers) - 1}")
         return layers[index]
 
-    def attention(self, layer: int, head: int, kind: str | None = None, rows: Sequence[int] | None = None) -> Stages:
-        """All stages of one head [queries, keys], or of some of its query rows.
-
-        Raises IndexError where there is no such head.
-        """
-        return self[Head(self.of_kind(kind)[0].kind, layer, head)].stages(rows)
-
     def weights(self, layer: int, head: int, kind: str | None = None) -> np.ndarray:
-        """[queries, keys]; every row that may look anywhere sums to one (less the sink's share)."""
-        return self.attention(layer, head, kind).weights
+        """`trace[Head(kind, layer, head)].weights`, of the first kind where none is given."""
+        return self[Head(self.of_kind(kind)[0].kind, layer, head)].weights
 
     def __getitem__(self, head: Head) -> HeadAttention:
         """One head. Raises KeyError for a kind, and IndexError for a layer or a head that the trace does not have."""

@@ -1,16 +1,14 @@
 """Compare: two heads, models, moments of training or sentences in the same view, and where they differ."""
 
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.files.saved_view import numbers_again, numbers_of
 from attnviz.maps import options
-from attnviz.maps.difference import ablation_title, difference
+from attnviz.maps.difference import compare
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
@@ -105,7 +103,7 @@ def pick_ablated(entry) -> dict:
 
 
 def tell_change(trace: Trace, head: Head) -> None:
-    """What removing heads did beside the maps, and what it does not say."""
+    """What ablating heads did beside the maps, and what it does not say."""
     st.subheader("With heads ablated")
     if head.layer <= min(one.layer for one in trace.replaced):
         st.info(f"{head} cannot differ: what a head writes reaches only the layers after its own. Pick a later one.")
@@ -136,57 +134,44 @@ try:
     entry, text, how = pick_text(middle, "B", "_b", first[0].name)
     slots = left.container(), middle.container()  # for what is known once both texts are read
     with middle:
-        removing = pick_ablated(entry)
-    traces = confirm_run.read_all([first, (entry, text, how | removing)])
-    sides = [(trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces)]
-    called = [ablation_title(head, trace.replaced, chosen.ablation) for trace, head in sides]
-    shown = windows.pick_both(sides, MOST)
-    attention_maps = [
-        options.make_map(trace, head.kind, head.layer, [head.head], "head", its)
-        for (trace, head), its in zip(sides, shown)
-    ]
-    attention_maps = [
-        replace(attention_map, notes=(*attention_map.notes, f"{name}.")) if trace.replaced else attention_map
-        for attention_map, name, trace in zip(attention_maps, called, traces)
-    ]
+        ablating = pick_ablated(entry)
+    traces = confirm_run.read_all([first, (entry, text, how | ablating)])
+    a, b = ((trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces))
+    sides = a, b
+    found = compare(sides, windows.pick_both(sides, MOST), chosen.ablation)
     below = st.columns(3, gap="medium")  # a row of their own, so that the three maps stand level
-    common = [note for note in attention_maps[0].notes if note in attention_maps[1].notes]
-    for place, letter, side, attention_map in zip(below, "AB", sides, attention_maps):
+    *own_notes, common = found.notes()
+    for place, letter, side, attention_map, notes in zip(below, "AB", sides, found.maps, own_notes):
         title = exports.title_of(letter, *side)
         figure = figures.map_figure(attention_map, title, side=exports.BESIDE, theme=theme())
         draw(place, attention_map, figure, title, f"compare_{letter}")
-        for note in attention_map.notes:
-            if note not in common:
-                place.caption(note)
-    change = difference(*attention_maps)
-    largest = max(float(np.abs(change.weights).max(initial=0)), 1e-9)
-    if not change.weights.size:
+        for note in notes:
+            place.caption(note)
+    if not found.change.weights.size:
         right.info("What is shown of the two sentences shares no word, so there is nothing to subtract.")
     else:
         with right:
-            st.metric("Largest difference", f"{largest:.3f}", help="Of one weight, on the words that both show.")
+            st.metric("Largest difference", f"{found.largest:.3f}", help="Of one weight, on the words that both show.")
             st.metric(
                 "Average difference (total variation)",
-                f"{np.abs(change.weights).sum(axis=1).mean() / 2:.0%}",
+                f"{found.total_variation:.0%}",
                 help="Total variation distance over the words that both show, averaged over rows; 0 %: the same, "
                 "100 %: disjoint.",
             )
-        figure = exports.difference_figure(change, largest, theme())
-        draw(below[2], change, figure, "B − A", "compare_difference")
+        draw(below[2], found.change, exports.difference_figure(found, theme()), "B − A", "compare_difference")
         below[2].caption("Blue: B looks there more. Orange: A does.")
-        for note in change.notes:
+        for note in found.change.notes:
             below[2].caption(note)
-    title = f"{called[1]} − {called[0]}"
-    saved_views.recheck(finding, lambda kept: numbers_again(kept, change), traces)
+    saved_views.recheck(finding, lambda kept: numbers_again(kept, found.change), traces)
     with below[2].container(horizontal=True):
         export_menu(
             "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
-            partial(exports.of_comparison, sides, shown, chosen.ablation, attention_maps, change, largest),
+            partial(exports.of_comparison, found),
         )  # fmt: skip
         keep = saved_views.popover()
     for note in common:
         st.caption(note)
-    for place, letter, (trace, head), its in zip(below, "AB", sides, shown):
+    for place, letter, (trace, head), its in zip(below, "AB", sides, found.options):
         try:
             badge(place, confirm_run.check(trace, letter), head)
         except (AttnvizError, ValueError) as error:
@@ -198,8 +183,9 @@ try:
             choose(model=trace.model, text=trace.text, kind=head.kind, layer=head.layer, head=head.head, **window)
             st.switch_page("pages/heads.py")
     certificate = "; ".join(f"{letter}: {exports.certificate(*of)}" for letter, of in zip("AB", sides))
-    saved_views.save_button(keep, "compare", title, traces, numbers_of(change), certificate)
-    if removing:
+    title = f"{found.names[1]} − {found.names[0]}"
+    saved_views.save_button(keep, "compare", title, traces, numbers_of(found.change), certificate)
+    if ablating:
         tell_change(*sides[1])
 except AttnvizError as error:
     show_error(error)

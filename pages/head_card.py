@@ -11,7 +11,7 @@ from attnviz import components, figures
 from attnviz.errors import AttnvizError
 from attnviz.labels import method, summary
 from attnviz.labels.definitions import SUPPRESSED
-from attnviz.labels.examples import activity, as_typable_text, most_focused_query, targets_in
+from attnviz.labels.examples import activities, activity, as_typable_text, most_focused_query
 from attnviz.labels.published import agreement, claims
 from attnviz.maps.attention_map import continues_word, head_map
 from attnviz.maps.options import UNSET
@@ -26,7 +26,6 @@ from attnviz.ui.theme import theme
 
 MOST = 512  # tokens of the reader's sentence, which is shown whole
 SHOWN = ("shown_as", "scale", "top", "threshold", "top_k", "side")  # of the view, on a probe
-GOLD = ("syntactic", "coreference", "rare_word")
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
 
@@ -38,7 +37,7 @@ def open_in_heads(text: str, at: Head, cell: tuple[int, int] = (UNSET, UNSET)) -
 
 def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, int]], title: str) -> None:
     """The head's weights on a text in the view that was chosen; `cell` until another one is clicked."""
-    found = head_map(trace, at.kind, at.layer, at.head)
+    found = head_map(trace, at)
     if max(current().query, current().key) < min(found.weights.shape):
         cell = current().query, current().key
     glue = (
@@ -62,25 +61,24 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]
     st.subheader("In your sentence")
     mine = pickers.current_trace(MOST)
     st.caption(plain(mine.text))
-    places = targets_in(mine)
-    stages = mine.attention(at.layer, at.head, at.kind)
-    own = stages.weights
+    own = mine[at].weights
+    found = activities(mine, at, dict.fromkeys([*given, label]))
     for one in dict.fromkeys([*given, label]):
-        spelt = method.spelt(one)
-        if one.split(":")[0] in GOLD:
+        spelt, act = method.spelt(one), found.get(one)
+        if one not in found:
             st.markdown(f"**{spelt}**: cannot be counted here, since nobody has marked your sentence. Look for it.")
-        elif one not in places:
+        elif act is None:
             st.markdown(f"**{spelt}**: no place to act here.")
         else:
-            act = activity(stages, places[one])
             told[f"weight on the targets of {spelt} in the sentence"] = act.weight
             st.markdown(
                 f"**{spelt}**: **{act.weight:.2f}** of the weight over {act.rows} {'row' if act.rows == 1 else 'rows'} "
                 f"(uniform: {act.uniform:.2f}); most from *{plain(mine.tokens[act.strongest[0]])}* to "
                 f"*{plain(mine.tokens[act.strongest[1]])}*, {own[act.strongest]:.2f}."
             )
-    row = activity(stages, places[label]).strongest[0] if label in places else most_focused_query(mine, own)
-    drawn = head_map(mine, at.kind, at.layer, at.head)
+    looked_for = found.get(label)
+    row = most_focused_query(mine, own) if looked_for is None else looked_for.strongest[0]
+    drawn = head_map(mine, at)
     components.strip(own, drawn.queries, drawn.keys, key="mine", theme=theme(), chosen=("query", row),
                      glue=continues_word(mine, at.kind, drawn.rows, of_keys=False))  # fmt: skip
     glue = (
@@ -153,9 +151,7 @@ looked_at = (entry.name, str(at), label, position)
 if st.session_state.get("card_looked_at", looked_at) != looked_at:
     choose(query=UNSET, key=UNSET)
 st.session_state.card_looked_at = looked_at
-scores = results.scores[label]
-example = [*scores.best[number], *scores.worst[number]][position]
-ids = results.examples[int(example)]
+ids = results.example(label, number, position)
 numbers = {f"score, {method.spelt(one.label)}": one.score for one in summary.closest(results, number)}
 certified = "none: the probe was not read"
 try:
@@ -164,8 +160,8 @@ try:
     target = cache.probe_targets_of(entry.name, entry.revision, causal).get(ids, {}).get(label)
     cell, targets = (0, 0), set[tuple[int, int]]()
     if target is not None:
-        done = activity(trace.attention(at.layer, at.head, at.kind), target)
-        cell, targets = done.strongest, set(zip(target.queries.tolist(), target.keys.tolist()))
+        done = activity(trace[at].stages(), target)
+        cell, targets = done.strongest, target.cells()
         outlined = " A line goes round the targets." if len(targets) > 1 and current().shown_as == "heatmap" else ""
         numbers[f"weight on the targets of {method.spelt(label)} in its {EXAMPLES[position]} probe"] = done.weight
         st.markdown(

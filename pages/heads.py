@@ -6,7 +6,7 @@ import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.files.saved_view import numbers_again, numbers_of
-from attnviz.traces import Head
+from attnviz.maps.options import other_map
 from attnviz.ui import cache, confirm_run, exports, head_explorer, labels, map_options, pickers, saved_views, views
 from attnviz.ui.address import BEYOND
 from attnviz.ui.certificates import badge
@@ -37,7 +37,7 @@ with left:
     head_explorer.every_head(at, results)
 with right:
     head_explorer.pick_head(at)
-    labels.line(results, Head(at.kind, at.layer, at.head))
+    labels.line(results, at.head)
     certificate_line = st.empty()
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
     found, title, beside = head_explorer.one_head(at)
@@ -59,21 +59,22 @@ if chosen.beyond:
         views.heatmap(found, None, title, "raw")
     with other:
         try:
+            options = map_options.options_of(trace, at.head.kind, chosen)
             with st.spinner("Following the layers…"):
-                beside = map_options.beyond(trace, at.kind, at.layer, at.head, at.query, chosen)
+                beside = other_map(trace, at.head, at.query, chosen.beyond, options)
             otherwise = OTHERWISE[chosen.beyond].capitalize()
             views.heatmap(beside, None, otherwise, "beside", says=exports.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
-            taken_as = f"{at.chosen}: {OTHERWISE[chosen.beyond]}"
-            taken = partial(exports.of_beyond, trace, at.chosen, at.query, beside, chosen, taken_as)
-            export_menu("beside", name_of(trace.model, at.chosen, chosen.beyond), taken)
+            taken_as = f"{at.head}: {OTHERWISE[chosen.beyond]}"
+            taken = partial(exports.of_beyond, trace, at.head, at.query, beside, chosen, taken_as)
+            export_menu("beside", name_of(trace.model, at.head, chosen.beyond), taken)
         except AttnvizError as error:
             show_error(error)
 
 try:
     certificate = confirm_run.check(trace)
-    badge(certificate_line, certificate, at.chosen)
+    badge(certificate_line, certificate, at.head)
 except AttnvizError as error:
     certificate_line.empty()
     show_error(error)
@@ -81,4 +82,4 @@ except ValueError as error:
     certificate_line.badge(plain(error), icon=":material/error:", color="red")
 
 numbers = numbers_of(found, found.cell_of(at.query, at.key)) | head_explorer.measured(at)
-saved_views.save_button(keep, "heads", title, [trace], numbers, exports.certificate(trace, at.chosen))
+saved_views.save_button(keep, "heads", title, [trace], numbers, exports.certificate(trace, at.head))

@@ -23,7 +23,7 @@ chosen = url_state()
 finding = saved_views.banner("similar")
 trace = pickers.current_trace()
 at = head_explorer.selection_in(trace)
-this = at.chosen
+this = at.head
 on_screen("layer", "head", "across", "up")
 by_heads = confirm_run.divergence_from(trace, this)
 names = {name: MEASURES[name] for name in head_explorer.measures_of(at)} | {
@@ -42,7 +42,7 @@ with left:
         head_explorer.pick_cell(at)
     measured = [
         by_heads if axis == "divergence"
-        else cache.measure_of(trace, at.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
+        else cache.measure_of(trace, this.kind, axis, *((at.query, at.key) if axis == "weight" else (0, 0)))
         for axis in axes
     ]  # fmt: skip
     points = np.array([[found[head] for found in measured] for head in at.heads])
@@ -51,7 +51,7 @@ with left:
             at.heads,
             points,
             tuple(names[axis] for axis in axes),
-            chosen=(at.layer, at.head),
+            chosen=(this.layer, this.head),
             theme=theme(),
         ),
         key="plane",
@@ -69,10 +69,10 @@ with left:
         keep = saved_views.popover()
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
-    order = [pair for pair in reversed(ranked(by_heads, at.kind)) if pair[0] != this]
+    order = [pair for pair in reversed(ranked(by_heads, this.kind)) if pair[0] != this]
     nearest, farthest = order[:NEAREST], order[NEAREST:][-FARTHEST:][::-1]
     drawn = [(head.layer, head.head) for head in (this, *(one for one, _ in [*nearest[:DRAWN], *farthest[:1]]))]
-    maps = cache.thumbnails_of(trace, at.kind, MapOptions(), confirm_run.cancel()).weights
+    maps = cache.thumbnails_of(trace, this.kind, MapOptions(), confirm_run.cancel()).weights
     show_chart(
         figures.maps_in_a_row(
             drawn,
@@ -140,7 +140,7 @@ def divergences(pairs) -> dict[str, float]:
     return {f"divergence of {head} from {this}, bits": float(bits) for head, bits in pairs}
 
 
-by_axes = {f"{names[axis]}, of {this}": float(found[at.layer, at.head]) for axis, found in zip(axes, measured)}
+by_axes = {f"{names[axis]}, of {this}": float(found[this.layer, this.head]) for axis, found in zip(axes, measured)}
 saved_views.recheck(finding, lambda kept: divergences(order) | by_axes, [trace])
 numbers = divergences([*nearest, *farthest]) | by_axes
 saved_views.save_button(keep, "similar", f"Heads like {this}", [trace], numbers, exports.certificate(trace, this))

@@ -49,8 +49,8 @@ def peak(work):
 def read():
     traced = trace(model, text)
     options.small_maps(traced, "decoder", options.MapOptions())
-    head_statistics.head_overview(traced, "decoder", 1, 0)
-    options.make_map(traced, "decoder", 1, [0], "head", options.MapOptions(window=128))
+    head_statistics.head_overview(traced[Head("decoder", 1, 0)])
+    options.make_map(traced, Head("decoder", 1, 0), options.MapOptions(window=128))
     return traced
 
 class Cancelled(BaseException):

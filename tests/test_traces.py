@@ -77,7 +77,7 @@ def test_layers_are_addressed_by_kind():
     assert both.layer(1).index == 1 and both.layer(0, "decoder").kind == "decoder"
     np.testing.assert_array_equal(both.weights(1, 2), both.layers[1].attention(2).weights)
     np.testing.assert_array_equal(both.weights(0, 2, "cross"), both.layers[3].attention(2).weights)
-    assert both.attention(0, 1).output.shape == (N, 2)
+    assert both[Head("encoder", 0, 1)].stages().output.shape == (N, 2)
     assert list(both.heads())[:2] == [Head("encoder", 0, 0), Head("encoder", 0, 1)]
     assert len(list(both.heads())) == len(set(both.heads())) == 4 * HEADS
 

@@ -1,19 +1,10 @@
 """Arrays to Plotly figures; no Streamlit, no torch. Every figure takes a `theme`, "light" or "dark"."""
 
+from attnviz import former_names
 from attnviz.figures.certificate import ERRORS, architecture_charts, certificate_charts
+from attnviz.figures.head_grid import all_heads, grid_of_heads, measured_heads, thumbnails
 from attnviz.figures.head_plane import maps_in_a_row, plane_of_heads
-from attnviz.figures.heatmap import (
-    CLICKABLE,
-    all_heads,
-    fitting,
-    grid_of_heads,
-    heatmap,
-    map_figure,
-    measured_heads,
-    outline,
-    thumbnails,
-    weight_map,
-)
+from attnviz.figures.heatmap import CLICKABLE, fitting, heatmap, map_figure, outline
 from attnviz.figures.labels import evidence_charts, label_charts, label_mosaic, scores_over_heads
 from attnviz.figures.matrix import matrix
 from attnviz.figures.small_map import small_map
@@ -47,5 +38,8 @@ __all__ = [
     "training_charts",
     "weight_breakdown",
     "weight_breakdown_in",
-    "weight_map",
 ]
+
+
+def __getattr__(name: str):
+    return former_names.of_today(__name__, name)

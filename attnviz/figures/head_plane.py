@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.heatmap import grid_of_heads
+from attnviz.figures.head_grid import grid_of_heads
 from attnviz.figures.theme import THEMES, styled
 
 

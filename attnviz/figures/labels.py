@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from attnviz.figures.heatmap import GRID_WIDTH
+from attnviz.figures.head_grid import GRID_WIDTH
 from attnviz.figures.theme import THEMES, styled
 from attnviz.labels.definitions import spec_of
 from attnviz.labels.method import spelt

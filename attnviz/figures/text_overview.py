@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from attnviz.figures.theme import THEMES, shortened, styled
 from attnviz.maps import head_statistics
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 
 BINS = 128  # at most so many cells a strip
 LEAST = 0.01  # where the ink of what a key gets begins; it is logarithmic
@@ -108,9 +108,7 @@ def along_text(
 
 def overview_charts(
     trace: Trace,
-    kind: str,
-    layer: int,
-    head: int,
+    head: Head,
     *,
     queries: tuple[int, int],
     keys: tuple[int, int],
@@ -118,10 +116,10 @@ def overview_charts(
 ) -> dict[str, go.Figure]:
     """One head along the whole text, token by token, with the windows of `queries` and `keys` (first, behind the last)
     shaded."""
-    wide, gets = head_statistics.head_overview(trace, kind, layer, head)
-    sides = trace.sides(kind)
+    found = trace[head]
+    wide, gets = head_statistics.head_overview(found)
     title = "Queries: how wide each looks"
     return {
-        "queries": along_text(wide, sides[0], queries, title=title, unit="entropy, bits", theme=theme),
-        "keys": along_text(gets, sides[1], keys, title="Keys: how much weight each gets", unit="weight", theme=theme),
+        "queries": along_text(wide, found.queries, queries, title=title, unit="entropy, bits", theme=theme),
+        "keys": along_text(gets, found.keys, keys, title="Keys: how much weight each gets", unit="weight", theme=theme),
     }

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from attnviz.core.attention import Stages
 from attnviz.figures.theme import THEMES, shortened, styled
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 
 BARS = 8  # at most so many bars a chart; what is left out is summed up in one more
 
@@ -112,12 +112,9 @@ def weight_breakdown(
 
 
 def weight_breakdown_in(
-    trace: Trace, kind: str, layer: int, head: int, query: int, key: int, *, theme: str = "light"
+    trace: Trace, head: Head, *, query: int, key: int, theme: str = "light"
 ) -> dict[str, go.Figure]:
-    """How the weight of a cell of a trace is computed."""
-    of = trace.layer(layer, kind)
-    q, k, v = of.vectors(head)
-    row = None if q is None else q[query : query + 1]
-    return weight_breakdown(
-        of.attention(head, np.array([query])), (row, k, v), (0, key), trace.sides(kind)[1], theme=theme
-    )
+    """How the weight of a cell of a head is computed."""
+    found = trace[head]
+    row = None if found.q is None else found.q[query : query + 1]
+    return weight_breakdown(found.stages([query]), (row, found.k, found.v), (0, key), found.keys, theme=theme)

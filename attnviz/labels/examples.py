@@ -12,7 +12,7 @@ from attnviz.core.attention import Stages
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import read_ids, tokenize
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 
 from .decide import SEED
 from .definitions import LABELS, SUPPRESSED, kind_of
@@ -29,6 +29,7 @@ from .spec import Tokens
 from .targets import Probe, Target
 
 TRIED = 6
+GOLD = ("syntactic", "coreference", "rare_word")  # labels whose targets somebody has to mark
 Asked = dict[tuple[int, ...], dict[str, Target]]
 
 
@@ -56,6 +57,17 @@ def activity(stages: Stages, target: Target) -> Activity:
         rows,
         (int(target.queries[best]), int(target.keys[best])),
     )
+
+
+def activities(trace: Trace, head: Head, labels: Iterable[str]) -> dict[str, Activity | None]:
+    """What a head does in any text, for labels that can be asked without gold answers; None for one without a place to
+    act there. Other labels are left out."""
+    places, stages = targets_in(trace), trace[head].stages()
+    return {
+        label: activity(stages, places[label]) if label in places else None
+        for label in labels
+        if kind_of(label) not in GOLD
+    }
 
 
 def most_focused_query(trace: Trace, weights: np.ndarray) -> int:
@@ -119,7 +131,7 @@ def trigger(
         text = as_typable_text(model, ids, read_ids(model.tokenizer, ids)[0])
         if target is None or text is None:
             continue
-        stages = trace_ids(model, ids).attention(head.layer, head.head, head.kind)
+        stages = trace_ids(model, ids)[head].stages()
         found.append((activity(stages, target).weight, text))
         if len(found) == TRIED:
             break

@@ -67,6 +67,12 @@ class LabelResults:
     effects: dict[str, Any] | None = None
     versions: dict[str, int] = field(default_factory=dict)
 
+    def example(self, label: str, number: int, place: int) -> tuple[int, ...]:
+        """The token ids of one of the sequences in which head `number` does best for a label, or worst: places 0 to 2
+        and 3 to 5, the extreme one first."""
+        scores = self.scores[label]
+        return self.examples[int([*scores.best[number], *scores.worst[number]][place])]
+
     def json(self, effects: bool = True) -> dict[str, Any]:
         """What `python -m attnviz label` prints; with "effects" where they were measured, unless they are not asked
         for."""

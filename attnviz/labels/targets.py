@@ -25,6 +25,10 @@ class Target:
     queries: np.ndarray
     keys: np.ndarray
 
+    def cells(self) -> set[tuple[int, int]]:
+        """Each pair once."""
+        return set(zip(self.queries.tolist(), self.keys.tolist()))
+
     def n_rows(self) -> int:
         """How many rows have a target."""
         return len(np.unique(self.queries))

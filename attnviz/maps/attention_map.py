@@ -1,6 +1,6 @@
 """Attention maps: what is done to weights so that people can read them, each saying what it does.
 
-trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: a Reading
+trace, head(s) → weights → words, hidden tokens, chosen tokens → what a view draws: an AttentionMap
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from attnviz.core.measures import flow, rollout, value_weighted
 from attnviz.errors import AttnvizError
-from attnviz.traces import Trace
+from attnviz.traces import Head, LayerAttention, Trace
 
 Group = tuple[str, list[int]]  # a word as the text spells it, or a token, and its tokens by position
 FLOW_TOKENS = 32  # attention flow is found for texts up to this length
@@ -60,25 +60,26 @@ class AttentionMap:
 # ---- which weights
 
 
-def head_map(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> AttentionMap:
+def head_map(trace: Trace, head: Head, rows: Sequence[int] | None = None) -> AttentionMap:
     """One head by token, or only the rows of some tokens."""
-    return _by_token(trace, kind, trace.attention(layer, head, kind, rows).weights, rows=rows)
+    return _by_token(trace, head.kind, trace[head].stages(rows).weights, rows=rows)
 
 
-def layer_maps(
-    trace: Trace, kind: str, layer: int, heads: Sequence[int] | None = None, rows: Sequence[int] | None = None
-) -> AttentionMap:
-    """All heads of a layer by token, or some, [heads, rows, columns]; or only the rows of some tokens."""
-    if heads is None:
-        weights = trace.layer(layer, kind).attention(rows=None if rows is None else np.asarray(rows)).weights
-    else:  # one after the other: each has stages many times as large as its weights
-        weights = np.stack([trace.attention(layer, head, kind, rows).weights for head in heads])
-    return _by_token(trace, kind, weights, rows=rows)
+def layer_maps(trace: Trace, layer: LayerAttention, rows: Sequence[int] | None = None) -> AttentionMap:
+    """All heads of a layer by token [heads, rows, columns], or only the rows of some tokens."""
+    weights = layer.attention(rows=None if rows is None else np.asarray(rows)).weights
+    return _by_token(trace, layer.kind, weights, rows=rows)
 
 
-def combine_heads(every: AttentionMap, heads: Sequence[int], how: str) -> AttentionMap:
-    """Several heads [heads, rows, columns] as one map, cell by cell: `how` is "mean" or "max"."""
-    names = tuple(f"H{head}" for head in heads)
+def head_maps(trace: Trace, heads: Sequence[Head], rows: Sequence[int] | None = None) -> AttentionMap:
+    """Some heads of one kind by token [heads, rows, columns], or only the rows of some tokens."""
+    # one after the other: each has stages many times as large as its weights
+    return _by_token(trace, heads[0].kind, np.stack([trace[head].stages(rows).weights for head in heads]), rows=rows)
+
+
+def combine_heads(every: AttentionMap, heads: Sequence[Head], how: str) -> AttentionMap:
+    """Several heads of a layer [heads, rows, columns] as one map, cell by cell: `how` is "mean" or "max"."""
+    names = tuple(f"H{head.head}" for head in heads)
     if how == "mean":
         note = f"The mean of {', '.join(names)}."
         return replace(every, weights=every.weights.mean(axis=0), notes=(note, *every.notes))
@@ -89,38 +90,36 @@ def combine_heads(every: AttentionMap, heads: Sequence[int], how: str) -> Attent
     )
 
 
-def score_map(trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None) -> AttentionMap:
+def score_map(trace: Trace, head: Head, rows: Sequence[int] | None = None) -> AttentionMap:
     """What softmax was given: scaled scores with bias and mask, NaN where the mask forbids."""
-    masked = trace.attention(layer, head, kind, rows).masked
+    masked = trace[head].stages(rows).masked
     note = "Scores as softmax gets them, scaled and masked: only their differences within a row matter."
-    return _by_token(trace, kind, np.where(np.isneginf(masked), np.nan, masked), note, rows=rows)
+    return _by_token(trace, head.kind, np.where(np.isneginf(masked), np.nan, masked), note, rows=rows)
 
 
-def dimension_map(trace: Trace, kind: str, layer: int, head: int, query: int) -> AttentionMap:
+def dimension_map(trace: Trace, head: Head, query: int) -> AttentionMap:
     """One query's product with every key, dimension by dimension [keys, d_k]: a row's sum is that key's score q·k.
 
     Raises AttnvizError where queries and keys are not known.
     """
-    q, k, _ = trace.layer(layer, kind).vectors(head)
+    found = trace[head]
+    q, k = found.q, found.k
     if q is None or k is None:
         raise AttnvizError("Queries and keys of this layer could not be followed: there is nothing to take apart.")
-    keys = tuple((token, [j]) for j, token in enumerate(trace.sides(kind)[1]))
+    keys = tuple((token, [j]) for j, token in enumerate(found.keys))
     dimensions = tuple((f"dim {d}", [d]) for d in range(k.shape[-1]))
     note = "Each row is a key; its numbers add up to its score q·k, before scale and mask."
     return AttentionMap(q[query] * k, keys, dimensions, (note,))
 
 
-def value_weighted_map(
-    trace: Trace, kind: str, layer: int, head: int, rows: Sequence[int] | None = None
-) -> AttentionMap:
+def value_weighted_map(trace: Trace, head: Head, rows: Sequence[int] | None = None) -> AttentionMap:
     """How long what each key hands over is, ‖w · v W_O‖. Raises AttnvizError where W_O is not known."""
-    found = trace.layer(layer, kind)
-    if found.output_projection is None:
+    found = trace[head]
+    if found.layer.output_projection is None:
         raise AttnvizError("The output projection of this layer could not be followed: there is no W_O to weigh with.")
-    _, _, v = found.vectors(head)
-    lengths = value_weighted(trace.attention(layer, head, kind, rows).weights, v, found.output_projection[head])
+    lengths = value_weighted(found.stages(rows).weights, found.v, found.layer.output_projection[head.head])
     note = "Length of weight · value · W_O: how much arrives in the residual stream, not what. Rows do not sum to 1."
-    return _by_token(trace, kind, lengths, note, rows=rows)
+    return _by_token(trace, head.kind, lengths, note, rows=rows)
 
 
 def rollout_map(trace: Trace, kind: str, layer: int) -> AttentionMap:

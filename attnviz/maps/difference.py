@@ -1,17 +1,59 @@
-"""Two readings beside each other: what both have, aligned by name and order, and where they differ."""
+"""Two heads beside each other: what their maps both have, aligned by name and order, and where they differ."""
 
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
 
 from attnviz.maps.attention_map import AttentionMap, Group
-from attnviz.traces import Head
+from attnviz.maps.options import MapOptions, make_map
+from attnviz.traces import Head, Trace
+
+Side = tuple[Trace, Head]
 
 OFTEN = 32  # times in a text; with this two texts of 4,096 words are matched in 0.02 s
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two heads with the `options` of each, their maps, and the `change` from the first to the second, which is empty
+    where they share no word. `names` say what was ablated; there `ablation` is "zero" or "mean"."""
+
+    sides: tuple[Side, Side]
+    options: tuple[MapOptions, MapOptions]
+    ablation: str
+    names: tuple[str, str]
+    maps: tuple[AttentionMap, AttentionMap]
+    change: AttentionMap
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of one weight; where there is none, just above 0."""
+        return max(float(np.abs(self.change.weights).max(initial=0)), 1e-9)
+
+    @property
+    def total_variation(self) -> float:
+        """The total variation distance of a row on what both maps show, from 0 to 1, a mean over rows."""
+        return float(np.abs(self.change.weights).sum(axis=1).mean() / 2)
+
+    def notes(self) -> tuple[list[str], list[str], list[str]]:
+        """What was done to the first map alone, to the second alone, and to both."""
+        a, b = (one.notes for one in self.maps)
+        return [note for note in a if note not in b], [note for note in b if note not in a], [n for n in a if n in b]
+
+
+def compare(sides: tuple[Side, Side], options: tuple[MapOptions, MapOptions], ablation: str) -> Comparison:
+    """Two heads, of two traces or of one, each with its own options."""
+    names = [ablation_title(head, trace.replaced, ablation) for trace, head in sides]
+    maps = [make_map(*side, own) for side, own in zip(sides, options)]
+    a, b = (
+        replace(one, notes=(*one.notes, f"{name}.")) if trace.replaced else one
+        for one, name, (trace, _) in zip(maps, names, sides)
+    )
+    return Comparison(sides, options, ablation, (names[0], names[1]), (a, b), difference(a, b))
 
 
 def difference(a: AttentionMap, b: AttentionMap) -> AttentionMap:

@@ -6,7 +6,7 @@ from attnviz.core.attention import Stages
 from attnviz.core.measures import entropy, mean_distance
 from attnviz.errors import AttnvizError
 from attnviz.maps.attention_map import by_word, words_of
-from attnviz.traces import Head, Trace
+from attnviz.traces import Head, HeadAttention, Trace
 
 MEASURES = {
     "weight": "weight from query to key",
@@ -49,15 +49,14 @@ def _of_rows(measure: str, places: np.ndarray, stages: Stages) -> np.ndarray:
     return mean_distance(stages.weights, places)
 
 
-def head_overview(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+def head_overview(found: HeadAttention) -> tuple[np.ndarray, np.ndarray]:
     """One head along the whole text: how wide each query looks, and how much each key gets.
 
     Entropy of each row in bits [queries], and the sum of each column [keys]: 1 is what a key would get on average if
     there are as many queries. Some rows at a time.
     """
-    found = trace.layer(layer, kind)
-    wide, gets = [], np.zeros(found.v.shape[1])
-    for _, stages in found.blocks(head):
+    wide, gets = [], np.zeros(len(found.keys))
+    for _, stages in found.layer.blocks(found.head.head):
         wide.append(entropy(stages.weights))
         gets += stages.weights.sum(axis=0)
     return np.concatenate(wide), gets

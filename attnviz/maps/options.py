@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.maps import attention_map, thumbnails
 from attnviz.maps.attention_map import AttentionMap, Group
-from attnviz.traces import BLOCK_BYTES, Head, Trace
+from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
 
 SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
          "b-b": "within the second"}  # fmt: skip
@@ -60,14 +60,17 @@ class MapOptions:
         return _window(queries, self.queries_at, self.window), _window(keys, keys_at, self.window)
 
 
-def make_map(trace: Trace, kind: str, layer: int, heads: Sequence[int], how: str, options: MapOptions) -> AttentionMap:
-    """One head of a layer (`how` is "head"), or several as one map, cell by cell ("mean" or "max")."""
-    rows = _tokens(rows_of(trace, kind, options))
-    if how == "head":
-        return apply_options(attention_map.head_map(trace, kind, layer, heads[0], rows), trace, kind, options)
-    return attention_map.combine_heads(
-        apply_options(attention_map.layer_maps(trace, kind, layer, heads, rows), trace, kind, options), heads, how
-    )
+def make_map(trace: Trace, head: Head, options: MapOptions) -> AttentionMap:
+    """One head with the options."""
+    rows = _tokens(rows_of(trace, head.kind, options))
+    return apply_options(attention_map.head_map(trace, head, rows), trace, head.kind, options)
+
+
+def combined_map(trace: Trace, heads: Sequence[Head], how: str, options: MapOptions) -> AttentionMap:
+    """Several heads of one layer as one map with the options, cell by cell: `how` is "mean" or "max"."""
+    kind = heads[0].kind
+    every = attention_map.head_maps(trace, heads, _tokens(rows_of(trace, kind, options)))
+    return attention_map.combine_heads(apply_options(every, trace, kind, options), heads, how)
 
 
 def small_maps(
@@ -81,34 +84,33 @@ def small_maps(
     cells = thumbnails.thumbnail_cells(sum(layer.n_heads for layer in layers))
     small = []
     for layer in layers:
-        small.append(thumbnails.pooled(by_block(trace, kind, layer.index, options), n_rows, cells))
+        small.append(thumbnails.pooled(by_block(trace, layer, options), n_rows, cells))
         if progress is not None:
             progress(len(small))
     return replace(small[0], weights=np.concatenate([one.weights for one in small]))
 
 
-def other_map(
-    trace: Trace, kind: str, layer: int, head: int, query: int, how: str, options: MapOptions
-) -> AttentionMap:
+def other_map(trace: Trace, head: Head, query: int, how: str, options: MapOptions) -> AttentionMap:
     """Another way to look: "dimensions", "scores", "value", "rollout", "flow". Raises AttnvizError."""
+    kind = head.kind
     queries, keys = options.windows(trace, kind)
     if how == "dimensions":
-        found = attention_map.dimension_map(trace, kind, layer, head, query)
+        found = attention_map.dimension_map(trace, head, query)
         n_keys, d_k = found.weights.shape
         return attention_map.crop_to_window(
             found, keys, range(d_k), (n_keys, d_k), names=("keys", "dimensions"), share=False
         )
     if how == "scores":
-        found = attention_map.score_map(trace, kind, layer, head, queries)
+        found = attention_map.score_map(trace, head, queries)
         return attention_map.crop_to_window(found, queries, keys, _lengths(trace, kind), share=False)
     if how == "value":
         rows = _tokens(rows_of(trace, kind, options))
-        return apply_options(attention_map.value_weighted_map(trace, kind, layer, head, rows), trace, kind, options)
+        return apply_options(attention_map.value_weighted_map(trace, head, rows), trace, kind, options)
     find: Callable[[Trace, str, int], AttentionMap] = {
         "rollout": attention_map.rollout_map,
         "flow": attention_map.flow_map,
     }[how]
-    return apply_options(find(trace, kind, layer), trace, kind, options)
+    return apply_options(find(trace, kind, head.layer), trace, kind, options)
 
 
 def apply_options(found: AttentionMap, trace: Trace, kind: str, options: MapOptions) -> AttentionMap:
@@ -137,17 +139,17 @@ def rows_of(trace: Trace, kind: str, options: MapOptions) -> list[Group]:
     return [rows[place] for place in attention_map.in_window(rows, options.windows(trace, kind)[0])]
 
 
-def by_block(trace: Trace, kind: str, layer: int, options: MapOptions) -> Iterator[AttentionMap]:
+def by_block(trace: Trace, layer: LayerAttention, options: MapOptions) -> Iterator[AttentionMap]:
     """Every head of a layer with these options, [heads, some rows, columns] at a time, until all rows have come.
 
     Their weights are computed block by block, so that no array is larger than BLOCK_BYTES.
     """
-    groups, found = rows_of(trace, kind, options), trace.layer(layer, kind)
+    groups = rows_of(trace, layer.kind, options)
     longest = max(len(tokens) for _, tokens in groups)
-    step = max(1, BLOCK_BYTES // (4 * found.n_heads * found.v.shape[1] * longest))
+    step = max(1, BLOCK_BYTES // (4 * layer.n_heads * layer.v.shape[1] * longest))
     for start in range(0, len(groups), step):
         rows = _tokens(groups[start : start + step])
-        yield apply_options(attention_map.layer_maps(trace, kind, layer, rows=rows), trace, kind, options)
+        yield apply_options(attention_map.layer_maps(trace, layer, rows), trace, layer.kind, options)
 
 
 def _choices(trace: Trace, kind: str, options: MapOptions) -> list[tuple[list[int] | None, list[int] | None, str]]:

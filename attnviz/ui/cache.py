@@ -123,9 +123,9 @@ def measure_of(trace: Trace, kind: str, measure: str, query: int, key: int) -> n
 
 
 @st.cache_resource(max_entries=64, show_spinner="Going through the whole text…", hash_funcs=BY_WHAT_WAS_READ)
-def overview_of(trace: Trace, kind: str, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+def overview_of(trace: Trace, head: Head) -> tuple[np.ndarray, np.ndarray]:
     """One head along the whole text: how wide each query looks, and how much each key gets."""
-    return head_overview(trace, kind, layer, head)
+    return head_overview(trace[head])
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

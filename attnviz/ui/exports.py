@@ -12,11 +12,12 @@ import plotly.graph_objects as go
 from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.export import FigureSet, Marks, Picture, Provenance, of_map, script
+from attnviz.export.script import Code
 from attnviz.files import trace_file
 from attnviz.labels.results import LabelResults
 from attnviz.lessons.worked_example import WorkedExample
 from attnviz.maps.attention_map import AttentionMap
-from attnviz.maps.difference import ablation_title
+from attnviz.maps.difference import Comparison
 from attnviz.maps.head_statistics import MEASURES
 from attnviz.maps.options import MapOptions
 from attnviz.models.catalog import ModelEntry
@@ -26,6 +27,7 @@ from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
 from attnviz.validation.results import Certificate
 
+TRACE = Code(script.TRACE)
 OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
 IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
 BESIDE = 320  # pixels of a map in a comparison
@@ -45,24 +47,27 @@ def of_head(
 ) -> FigureSet:
     """One head, or several of its layer, in the chosen view."""
     options = map_options.options_of(trace, head.kind, state)
-    heads = map_options.heads(trace, head.kind, head.layer, head.head, state)
+    heads = map_options.chosen_heads(trace, head, state)
     of_view: dict[str, Any] = {name: getattr(state, name) for name in OF_VIEW[state.shown_as]}
     settings = {"view": state.shown_as, "combine": state.combine} | of_view | options.chosen()
     drawn: dict[str, Any] = {"title": title, "scale": state.scale, "top": state.top, "cell": cell}
     drawn |= {"marked": sorted(targets)} if targets else {}
-    python = script.of_head(trace, head.kind, head.layer, heads, state.combine, options, **drawn)
+    opening = script.opening_of(trace)
+    lines = "attention_map = " + (
+        script.call("make_map", TRACE, head, options)
+        if state.combine == "head"
+        else script.call("combined_map", TRACE, heads, state.combine, options)
+    )
+    python = script.of_map(opening, lines, **drawn)
     marks = None
     if state.shown_as != "heatmap":
         chosen: dict[str, Any] = (
             {"title": title, "cell": cell} | of_view | ({"glue": glue} if state.shown_as == "strip" else {})
         )
         marks = Marks(state.shown_as, found, theme=look, **chosen)
-        python = script.of_marks(
-            trace, head.kind, head.layer, heads, state.combine, options, shown_as=state.shown_as, **chosen
-        )
+        python = script.of_marks(opening, lines, state.shown_as, **chosen)
     picture = Picture(figures.map_figure(found, **drawn, clickable=True, theme=look), of_map(found), found.notes, marks)
-    shown = ", ".join(str(Head(head.kind, head.layer, one)) for one in heads)
-    return _set(trace, head, shown, settings, picture, python, title, look)
+    return _set(trace, head, ", ".join(map(str, heads)), settings, picture, python, title, look)
 
 
 def of_beyond(
@@ -72,7 +77,8 @@ def of_beyond(
     options, says = map_options.options_of(trace, head.kind, state), SAYS[state.beyond]
     scale, top = figures.fitting(found.weights, state.scale, state.top)
     drawn: dict[str, Any] = {"title": title, "scale": scale, "top": top, "says": says}
-    python = script.of_beyond(trace, head, query, state.beyond, options, **drawn)
+    lines = f"attention_map = {script.call('other_map', TRACE, head, query, state.beyond, options)}"
+    python = script.of_map(script.opening_of(trace), lines, **drawn)
     settings = {"beyond": state.beyond, "scale": scale, "top": top} | options.chosen()
     settings |= {"query": query} if state.beyond == "dimensions" else {}
     picture = Picture(figures.map_figure(found, **drawn, theme=look), of_map(found, ("from", "to", says)), found.notes)
@@ -85,7 +91,12 @@ def of_grid(
     """Every head as a small map; `head` is chosen."""
     options, at = MapOptions.of(state).of_whole_text(), (head.layer, head.head)
     figure = figures.grid_of_heads(found.weights, heads, chosen=at, theme=look)
-    python = script.of_grid(trace, head.kind, options, chosen=at)
+    lines = f"""\
+attention_map = {script.call("small_maps", TRACE, head.kind, options)}
+{_heads_of(head.kind)}
+print(attention_map.weights.shape, len(heads))"""
+    maps = Code("attention_map.weights")
+    python = script.of_figure(script.opening_of(trace), lines, "grid_of_heads", maps, Code("heads"), chosen=at)
     picture = Picture(figure, of_map(found, heads=heads), found.notes)
     return _set(trace, head, "all heads", {"view": "maps"} | options.chosen(), picture, python, "All heads", look)
 
@@ -101,7 +112,8 @@ def of_measure(
     figure = figures.measured_heads(found, title=title, chosen=at, theme=look)
     picture = Picture(figure, of_map(AttentionMap(found, rows, columns), ("layer", "head", says)))
     near = _near(trace, (measure,))
-    python = script.of_measure(trace, head, measure, cell, near, title=title, chosen=at)
+    lines = f"{_measuring(trace, head, {'found': measure}, cell, near)}\nprint(found)"
+    python = script.of_figure(script.opening_of(trace), lines, "measured_heads", Code("found"), title=title, chosen=at)
     return _set(trace, head, "all heads", _measured((measure,), cell), picture, python, title, look, near)
 
 
@@ -121,50 +133,69 @@ def of_plane(
     found = AttentionMap(points, rows, tuple((name, [place]) for place, name in enumerate(names)))
     figure = figures.plane_of_heads(heads, points, names, chosen=at, theme=look)
     near = _near(trace, measures)
-    python = script.of_plane(trace, head, measures, cell, near, names=names, chosen=at)
+    lines = f"""\
+{_measuring(trace, head, dict(zip(("across", "up"), measures)), cell, near)}
+{_heads_of(head.kind)}
+points = np.array([(across[head], up[head]) for head in heads])
+print(points.shape)"""
+    python = script.of_figure(
+        script.opening_of(trace), lines, "plane_of_heads", Code("heads"), Code("points"), names=names, chosen=at
+    )
     picture = Picture(figure, of_map(found, ("head", "measure", "value"), heads))
     return _set(trace, head, "all heads", _measured(measures, cell), picture, python, title, look, near)
 
 
-def of_comparison(
-    sides: Sequence[tuple[Trace, Head]],
-    shown: Sequence[MapOptions],
-    ablation: str,
-    found: Sequence[AttentionMap],
-    change: AttentionMap,
-    top: float,
-    look: str,
-) -> FigureSet:
-    """Two heads with their options, and what changes from the first to the second, which may be empty; `ablation` says
-    what ablated heads were replaced with."""
-    names = [ablation_title(head, trace.replaced, ablation) for trace, head in sides]
+def of_comparison(found: Comparison, look: str) -> FigureSet:
+    """Two heads, and what changes from the first to the second."""
     pictures = {
         letter: Picture(
             figures.map_figure(one, title_of(letter, *side), side=BESIDE, theme=look), of_map(one), one.notes
         )
-        for letter, one, side in zip("AB", found, sides)
+        for letter, one, side in zip("AB", found.maps, found.sides)
     }
-    if change.weights.size:
-        pictures["B-A"] = Picture(
-            difference_figure(change, top, look), of_map(change, ("from", "to", "difference")), change.notes
-        )
+    if found.change.weights.size:
+        table = of_map(found.change, ("from", "to", "difference"))
+        pictures["B-A"] = Picture(difference_figure(found, look), table, found.change.notes)
     told = []
-    for letter, (trace, head), options, name in zip("AB", sides, shown, names):
-        ablated = {"ablated": [f"{one.kind} {one}" for one in trace.replaced], "replaced with": IN_PLACE[ablation]}
+    for letter, (trace, head), options, name in zip("AB", found.sides, found.options, found.names):
+        ablated = {
+            "ablated": [f"{one.kind} {one}" for one in trace.replaced],
+            "replaced with": IN_PLACE[found.ablation],
+        }
         settings = options.chosen() | (ablated if trace.replaced else {})
         source = Provenance.of(trace, head.kind, name, settings, certificate(trace, head))
         told += [f"{letter}, {line}" for line in source.lines()]
-    title = " and ".join(f"{name} of {trace.model}" for name, (trace, _) in zip(names, sides))
-    python = script.of_comparison(sides, shown, ablation, title="B − A", scale="signed", top=top, says="difference")
+    title = " and ".join(f"{name} of {trace.model}" for name, (trace, _) in zip(found.names, found.sides))
+    python = script.of_map(*_comparing(found), **_drawn_difference(found))
     return FigureSet(title, pictures, look, told, python)
 
 
-def difference_figure(change: AttentionMap, top: float, look: str) -> go.Figure:
+def difference_figure(found: Comparison, look: str) -> go.Figure:
     """What changes from one side of a comparison to the other: blue where the second has more."""
-    return figures.weight_map(
-        change.weights, change.queries, change.keys, title="B − A", scale="signed", top=top, says="difference",
-        side=BESIDE, theme=look,
-    )  # fmt: skip
+    return figures.map_figure(found.change, **_drawn_difference(found), side=BESIDE, theme=look)
+
+
+def _drawn_difference(found: Comparison) -> dict[str, Any]:
+    return {"title": "B − A", "scale": "signed", "top": found.largest, "says": "difference"}
+
+
+def _comparing(found: Comparison) -> tuple[str, str]:
+    """A function of Python that makes the map of one side, and the lines that make both and their difference."""
+    ablating = any(trace.replaced for trace, _ in found.sides)
+    means = ablating and found.ablation == "mean"
+    replaced = f", replaced={{one: {'means[one]' if means else '0'} for one in ablated}}" if ablating else ""
+    opening = [
+        f"\ndef map_of(model, text, head, options{', ablated=()' if ablating else ''}):",
+        "    model = attnviz.load_model(model)",
+        *(["    means = mean_outputs(model, SENTENCES) if ablated else {}"] if means else []),
+        f"    trace = attnviz.trace(model, text{replaced})",
+        "    return make_map(trace, head, options)\n\n",
+    ]
+    lines = []
+    for name, (trace, head), options in zip("ab", found.sides, found.options):
+        ablated = [list(trace.replaced)] if trace.replaced else []
+        lines.append(f"{name} = {script.call('map_of', trace.model, trace.text, head, options, *ablated)}")
+    return "\n".join(opening), "\n".join([*lines, "attention_map = difference(a, b)"])
 
 
 def recording(trace: Trace) -> bytes:
@@ -198,16 +229,23 @@ def of_example(
         "worked example", "none", "attention from scratch", {"words": " ".join(tokens)}, "worked", "example",
         typed | settings, "computed by the core, from the numbers in the settings",
     )  # fmt: skip
-    python = script.of_example(tokens, list(typed.values()), settings["scaled"], settings["causal"])
+    matrices = [Code(f"np.array({one})") for one in typed.values()]
+    lines = f"""\
+inputs = {script.call("worked_example.Inputs", tuple(tokens), *matrices)}
+example = {script.call("worked_example.worked_example", Code("inputs"), **settings)}
+print(example.stages.scores, example.stages.weights, example.stages.output, sep="\\n")"""
+    drawn = [Code(name) for name in ("example.stages.weights", "inputs.tokens", "inputs.tokens")]
+    imports = "from attnviz.lessons import worked_example"
+    python = script.of_figure("", lines, "matrix", *drawn, imports=(imports,), title="Weights")
     return FigureSet("The worked example", pictures, look, source.lines(), python)
 
 
 def of_lesson(title: str, make: Callable[..., dict], chosen: Mapping[str, Any], look: str) -> FigureSet:
-    """The charts of a lesson; `make` is a function of `attnviz.charts`, and so for the next."""
+    """The charts of a lesson; `make` is a function of its module, or of `attnviz.figures`, as below."""
     source = Provenance(
         title, "none", "a lesson", {}, "none", "of a model", chosen, "computed by attnviz from these settings"
     )
-    python = script.of_charts(make, **chosen)
+    python = script.of_charts("", make, **chosen)
     return FigureSet.of_charts(title, make(**chosen, theme=look), look, source.lines(), python)
 
 
@@ -215,9 +253,18 @@ def of_traced(
     title: str, make: Callable[..., dict], trace: Trace, head: Head, shown: str, chosen: Mapping[str, Any], look: str
 ) -> FigureSet:
     """Charts of a trace; `shown` says what of it, such as one head."""
-    python = script.of_charts(make, "trace", opening=script.opening_of(trace), **chosen)
+    python = script.of_charts(script.opening_of(trace), make, TRACE, **chosen)
     told = _source(trace, head, shown, chosen).lines()
     return FigureSet.of_charts(f"{title} of {trace.model}", make(trace, **chosen, theme=look), look, told, python)
+
+
+def of_head_charts(
+    title: str, make: Callable[..., dict], trace: Trace, head: Head, chosen: Mapping[str, Any], look: str
+) -> FigureSet:
+    """Charts of one head of a trace."""
+    python = script.of_charts(script.opening_of(trace), make, TRACE, head, **chosen)
+    told = _source(trace, head, str(head), chosen).lines()
+    return FigureSet.of_charts(f"{title} of {trace.model}", make(trace, head, **chosen, theme=look), look, told, python)
 
 
 def of_study(
@@ -235,8 +282,7 @@ def of_study(
         f"labels from {tokens:,} tokens of probes, whose answers are known; docs/method.md says how they are given",
     )  # fmt: skip
     opening = f"model = attnviz.load_model({entry.name!r})\nresults = evaluate_or_load(model)"
-    imports = ["from attnviz import evaluate_or_load"]
-    python = script.of_charts(make, "results", imports=imports, opening=opening, **chosen)
+    python = script.of_charts(opening, make, Code("results"), **chosen)
     return FigureSet.of_charts(
         f"{title} of {entry.name}", make(results, **chosen, theme=look), look, source.lines(), python
     )
@@ -250,13 +296,7 @@ def of_certificate(trace: Trace, found: Certificate, on_text: bool, chosen: Mapp
     name = "certify" if on_text else "validate"
     opening = script.opening_of(trace) if on_text else f"model = attnviz.load_model({trace.model!r})"
     opening += f"\nfound = {name}({'model, trace' if on_text else 'model'})"
-    python = script.of_charts(
-        figures.certificate_charts,
-        "found",
-        imports=[f"from attnviz import {name}"],
-        opening=opening,
-        **chosen,
-    )
+    python = script.of_charts(opening, figures.certificate_charts, Code("found"), **chosen)
     drawn = figures.certificate_charts(found, **chosen, theme=look)
     return FigureSet.of_charts(f"The certificate of {trace.model}", drawn, look, told, python)
 
@@ -292,6 +332,25 @@ def _source(
 def _measured(measures: Sequence[str], cell: tuple[int, int]) -> dict[str, Any]:
     pair = {"query": cell[0], "key": cell[1]} if "weight" in measures else {}
     return {"measures": list(measures)} | pair
+
+
+def _heads_of(kind: str) -> str:
+    """The line of Python that lists the heads of a kind."""
+    return f"heads = [(head.layer, head.head) for head in trace.heads() if head.kind == {kind!r}]"
+
+
+def _measuring(
+    trace: Trace, head: Head, measures: Mapping[str, str], cell: tuple[int, int], near: Sequence[str]
+) -> str:
+    """Lines of Python, one for each variable and its measure."""
+    lines = []
+    for name, measure in measures.items():
+        if measure == "divergence":
+            lines.append(f"others = [attnviz.trace(model, text) for text in {list(near)!r}]")
+            lines.append(f"{name} = {script.call('head_divergence', Code('[trace, *others]'), head)}")
+        else:
+            lines.append(f"{name} = {script.call('measure_heads', TRACE, head.kind, measure, *cell)}")
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _near(trace: Trace, measures: Sequence[str]) -> list[str]:

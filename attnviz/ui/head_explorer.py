@@ -14,7 +14,7 @@ from attnviz.labels.results import LabelResults
 from attnviz.maps.attention_map import AttentionMap, continues_word
 from attnviz.maps.head_statistics import MEASURES, ranked
 from attnviz.maps.options import MapOptions
-from attnviz.traces import Head, LayerAttention, Trace
+from attnviz.traces import Head, HeadAttention, LayerAttention, Trace
 from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, views, windows
 from attnviz.ui.address import UrlState
 from attnviz.ui.chart import show_chart
@@ -30,31 +30,24 @@ class Selection:
     """The head and the cell of a trace that the view has chosen."""
 
     trace: Trace
-    kind: str
-    layer: int
-    head: int
+    head: Head
     query: int
     key: int
 
     @property
-    def chosen(self) -> Head:
-        """The head."""
-        return Head(self.kind, self.layer, self.head)
+    def attention(self) -> HeadAttention:
+        """What the head does in the trace."""
+        return self.trace[self.head]
 
     @property
     def layers(self) -> tuple[LayerAttention, ...]:
         """Those of this kind."""
-        return self.trace.of_kind(self.kind)
+        return self.trace.of_kind(self.head.kind)
 
     @property
     def heads(self) -> list[tuple[int, int]]:
         """Every layer and head of this kind."""
         return [(layer.index, head) for layer in self.layers for head in range(layer.n_heads)]
-
-    @property
-    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The tokens that attend, and those that are attended to."""
-        return self.trace.sides(self.kind)
 
 
 def head_in(trace: Trace, layer: int, head: int) -> Head:
@@ -78,51 +71,48 @@ def head_in(trace: Trace, layer: int, head: int) -> Head:
 def selection_in(trace: Trace) -> Selection:
     """What is chosen, brought to what this trace has, which is chosen from then on."""
     chosen = current()
-    there = head_in(trace, chosen.layer, chosen.head)
-    kind, layer, head = there.kind, there.layer, there.head
-    queries, keys = trace.sides(kind)
+    head = head_in(trace, chosen.layer, chosen.head)
+    queries, keys = trace.sides(head.kind)
     for name, count, instead in (("query", len(queries), "the last"), ("key", len(keys), "the one that gets most")):
         position = getattr(chosen, name)
         if count <= position != getattr(UrlState, name):
             say_not_there(f"There is no {name} {position}, the text has {count} tokens: {instead} is shown.")
             choose(**{name: getattr(UrlState, name)})
-    choose(kind=kind, layer=layer, head=head)
-    shown, _ = map_options.options_of(trace, kind, chosen).windows(trace, kind)
+    choose(**vars(head))
+    shown, _ = map_options.options_of(trace, head.kind, chosen).windows(trace, head.kind)
     query = chosen.query if chosen.query < len(queries) else shown.stop - 1
-    key = chosen.key if chosen.key < len(keys) else int(trace.attention(layer, head, kind, [query]).weights.argmax())
-    return Selection(trace, kind, layer, head, query, key)
+    key = chosen.key if chosen.key < len(keys) else int(trace[head].stages([query]).weights.argmax())
+    return Selection(trace, head, query, key)
 
 
 def every_head(at: Selection, results: LabelResults | None = None) -> None:
     """All heads as maps, by a measure, or by label where the model has label results; a click opens one."""
     chosen = current()
-    queries, keys = at.sides
+    queries, keys = at.attention.queries, at.attention.keys
     measures = ["", *measures_of(at), *(["label"] if results is not None else [])]
     measure = chosen.measure if chosen.measure in measures else ""
     chosen_by(st.selectbox, "measure", "Every head by", measure, options=measures,
               format_func=lambda name: {"": "its map", "label": "label"}.get(name) or MEASURES[name])  # fmt: skip
     if measure == "label" and results is not None:
-        labels.mosaic(results, "all_heads", Head(at.kind, at.layer, at.head))
+        labels.mosaic(results, "all_heads", at.head)
         labels.by_label(results)
-        labels.take_mosaic(pickers.entry_here(), results, "all", at.chosen)
+        labels.take_mosaic(pickers.entry_here(), results, "all", at.head)
         return
     if not measure:
-        small = cache.thumbnails_of(at.trace, at.kind, MapOptions.of(chosen).of_whole_text(), confirm_run.cancel())
-        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.layer, at.head), theme=theme())
+        small = cache.thumbnails_of(at.trace, at.head.kind, MapOptions.of(chosen).of_whole_text(), confirm_run.cancel())
+        figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.head.layer, at.head.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
-        taken = partial(exports.of_grid, at.trace, at.chosen, at.heads, small, chosen)
+        taken = partial(exports.of_grid, at.trace, at.head, at.heads, small, chosen)
     else:
         cell = (at.query, at.key) if measure == "weight" else (0, 0)
-        found = cache.measure_of(at.trace, at.kind, measure, *cell)
+        found = cache.measure_of(at.trace, at.head.kind, measure, *cell)
         title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
-        figure = figures.measured_heads(found, title=title, chosen=(at.layer, at.head), theme=theme())
+        figure = figures.measured_heads(found, title=title, chosen=(at.head.layer, at.head.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
-        taken = partial(exports.of_measure, at.trace, at.chosen, measure, cell, found, title)
-    show_chart(
-        figure, key="all_heads", on_select=open_clicked("all_heads"), alt=f"{says}; L{at.layer}.H{at.head} is chosen."
-    )
+        taken = partial(exports.of_measure, at.trace, at.head, measure, cell, found, title)
+    show_chart(figure, key="all_heads", on_select=open_clicked("all_heads"), alt=f"{says}; {at.head} is chosen.")
     if measure:
-        order = ranked(found, at.kind)
+        order = ranked(found, at.head.kind)
 
         def open_ranked() -> None:
             rows = st.session_state.ranked.selection.rows
@@ -156,20 +146,20 @@ def measured(at: Selection) -> dict[str, float]:
     measure = current().measure
     if measure == "weight" or measure not in measures_of(at):
         return {}
-    number = cache.measure_of(at.trace, at.kind, measure, 0, 0)[at.layer, at.head]
-    return {f"{MEASURES[measure]}, of {at.chosen}": float(number)}
+    number = cache.measure_of(at.trace, at.head.kind, measure, 0, 0)[at.head.layer, at.head.head]
+    return {f"{MEASURES[measure]}, of {at.head}": float(number)}
 
 
 def pick_head(at: Selection) -> None:
     """Layer, head and kind."""
     pick_layer, pick_head, pick_kind = st.columns(3)
     with pick_layer:
-        chosen_by(st.selectbox, "layer", "Layer", at.layer, options=range(len(at.layers)))
+        chosen_by(st.selectbox, "layer", "Layer", at.head.layer, options=range(len(at.layers)))
     with pick_head:
-        chosen_by(st.selectbox, "head", "Head", at.head, options=range(at.layers[at.layer].n_heads))
+        chosen_by(st.selectbox, "head", "Head", at.head.head, options=range(at.attention.layer.n_heads))
     if len(at.trace.kinds) > 1:
         with pick_kind:
-            chosen_by(st.selectbox, "kind", "Kind", at.kind, options=at.trace.kinds)
+            chosen_by(st.selectbox, "kind", "Kind", at.head.kind, options=at.trace.kinds)
 
 
 def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
@@ -178,31 +168,31 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
     chosen = current()
     with st.container(horizontal=True, vertical_alignment="center"):
         views.switch()
-        map_options.controls(at.trace, at.kind, at.layers[at.layer].n_heads)
-    windows.pick(at.trace, at.kind, at.layer, at.head)
-    found = map_options.read(at.trace, at.kind, at.layer, at.head, chosen)
+        map_options.controls(at.trace, at.head.kind, at.attention.layer.n_heads)
+    windows.pick(at.trace, at.head)
+    found = map_options.chosen_map(at.trace, at.head, chosen)
 
     def choose_cell(row: int, column: int) -> None:
-        weights = at.trace.attention(at.layer, at.head, at.kind, found.rows[row][1]).weights
+        weights = at.attention.stages(found.rows[row][1]).weights
         clicked_query, clicked_key = found.tokens_at(row, column, weights)
         choose(query=clicked_query, key=clicked_key)
 
     several = "" if chosen.combine == "head" else f" {map_options.COMBINE[chosen.combine]}"
-    name = f"L{at.layer}{several}" if several else f"L{at.layer}.H{at.head}"
-    title = name + (f" {at.kind}" if len(at.trace.kinds) > 1 else "")
+    name = f"L{at.head.layer}{several}" if several else str(at.head)
+    title = name + (f" {at.head.kind}" if len(at.trace.kinds) > 1 else "")
     glue = (
-        continues_word(at.trace, at.kind, found.rows, of_keys=False),
-        continues_word(at.trace, at.kind, found.columns, of_keys=True),
+        continues_word(at.trace, at.head.kind, found.rows, of_keys=False),
+        continues_word(at.trace, at.head.kind, found.columns, of_keys=True),
     )
     cell = found.cell_of(at.query, at.key)
     views.show(found, cell, title, choose_cell, glue)
     beside = st.container(horizontal=True)
     with beside:
-        taken = partial(exports.of_head, at.trace, at.chosen, found, chosen, title, cell, glue)
+        taken = partial(exports.of_head, at.trace, at.head, found, chosen, title, cell, glue)
         export_menu("head", name_of(at.trace.model, title), taken)
     st.caption(
         "Read along a row: where that token looks. Click a cell to see how its weight is computed."
-        + (" A decoder's row is where it looks while it predicts the token after." if at.kind != "encoder" else "")
+        + (" A decoder's row is where it looks while it predicts the token after." if at.head.kind != "encoder" else "")
     )
     return found, title, beside
 
@@ -211,24 +201,23 @@ def weight_breakdown(at: Selection) -> None:
     """Where the weight of the chosen cell comes from."""
     st.subheader("How this weight is computed")
     pick_cell(at)
-    queries, keys = at.sides
-    windows.offer(at.trace, at.kind, at.query, at.key)
-    layer = at.layers[at.layer]
-    q, k, v = layer.vectors(at.head)
-    row = None if q is None else q[at.query : at.query + 1]
-    stages = layer.attention(at.head, np.array([at.query]))
-    show_breakdown(stages, (row, k, v), layer.scale, (0, at.key), queries[at.query : at.query + 1], keys)
-    cell = {"kind": at.kind, "layer": at.layer, "head": at.head, "query": at.query, "key": at.key}
+    queries, keys = at.attention.queries, at.attention.keys
+    windows.offer(at.trace, at.head.kind, at.query, at.key)
+    found = at.attention
+    row = None if found.q is None else found.q[at.query : at.query + 1]
+    vectors, scale = (row, found.k, found.v), found.layer.scale
+    show_breakdown(found.stages([at.query]), vectors, scale, (0, at.key), queries[at.query : at.query + 1], keys)
+    cell = {"query": at.query, "key": at.key}
     export_menu(
-        "weight", name_of(at.trace.model, at.chosen, "from", at.query, "to", at.key),
-        partial(exports.of_traced, f"{queries[at.query]} → {keys[at.key]}", figures.weight_breakdown_in, at.trace,
-                at.chosen, str(at.chosen), cell),
+        "weight", name_of(at.trace.model, at.head, "from", at.query, "to", at.key),
+        partial(exports.of_head_charts, f"{queries[at.query]} → {keys[at.key]}", figures.weight_breakdown_in, at.trace,
+                at.head, cell),
     )  # fmt: skip
 
 
 def pick_cell(at: Selection) -> None:
     """The token that attends, and the one that is attended to."""
-    queries, keys = at.sides
+    queries, keys = at.attention.queries, at.attention.keys
     pick_query, pick_key, _ = st.columns([1, 1, 2])
     with pick_query:
         chosen_by(

@@ -7,7 +7,7 @@ import streamlit as st
 from attnviz.maps import options
 from attnviz.maps.attention_map import AttentionMap
 from attnviz.maps.options import SIDES, MapOptions, numbers
-from attnviz.traces import Trace
+from attnviz.traces import Head, Trace
 from attnviz.ui.address import COMBINED, PARTS, SCALES, UrlState
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
@@ -62,24 +62,21 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
             chosen_by(st.slider, "top", "Colour scale maximum", v.top, min_value=0.05, max_value=1.0, step=0.05)
 
 
-def read(trace: Trace, kind: str, layer: int, head: int, v: UrlState) -> AttentionMap:
+def chosen_map(trace: Trace, head: Head, v: UrlState) -> AttentionMap:
     """What the view asks for, of one head or several. Raises nothing for choices that do not fit this text."""
-    return options.make_map(
-        trace, kind, layer, heads(trace, kind, layer, head, v), v.combine, options_of(trace, kind, v)
-    )
+    heads, chosen = chosen_heads(trace, head, v), options_of(trace, head.kind, v)
+    if v.combine == "head":
+        return options.make_map(trace, head, chosen)
+    return options.combined_map(trace, heads, v.combine, chosen)
 
 
-def heads(trace: Trace, kind: str, layer: int, head: int, v: UrlState) -> list[int]:
+def chosen_heads(trace: Trace, head: Head, v: UrlState) -> list[Head]:
     """The heads that the view asks for: the chosen one, or several of its layer."""
     if v.combine == "head":
         return [head]
-    n_heads = trace.layer(layer, kind).n_heads
-    return [one for one in numbers(v.heads) if one < n_heads] or list(range(n_heads))
-
-
-def beyond(trace: Trace, kind: str, layer: int, head: int, query: int, v: UrlState) -> AttentionMap:
-    """The other way to look at it that the view asks for. Raises AttnvizError where it cannot be had."""
-    return options.other_map(trace, kind, layer, head, query, v.beyond, options_of(trace, kind, v))
+    n_heads = trace[head].layer.n_heads
+    several = [one for one in numbers(v.heads) if one < n_heads] or range(n_heads)
+    return [replace(head, head=one) for one in several]
 
 
 def options_of(trace: Trace, kind: str, v: UrlState, most: int = MOST_SHOWN) -> MapOptions:

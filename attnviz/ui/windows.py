@@ -1,6 +1,5 @@
 """A long text is read through a window: an overview of the whole of it, and where the window stands."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,7 +7,7 @@ import streamlit as st
 
 from attnviz import figures
 from attnviz.maps.attention_map import sides_in_words
-from attnviz.maps.difference import align_window
+from attnviz.maps.difference import Side, align_window
 from attnviz.maps.options import TOGETHER, MapOptions
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, exports, map_options
@@ -21,18 +20,18 @@ from attnviz.ui.theme import theme
 LENGTHS = (32, 64, 128, 256, 512, map_options.MOST_SHOWN)
 
 
-def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options.MOST_SHOWN) -> None:
+def pick(trace: Trace, head: Head, most: int = map_options.MOST_SHOWN) -> None:
     """The overview and the window's place and length, at most `most` tokens; nothing for a text that fits on the
     screen."""
-    sides = trace.sides(kind)
-    options = map_options.options_of(trace, kind, current(), most)
+    sides = trace.sides(head.kind)
+    options = map_options.options_of(trace, head.kind, current(), most)
     if not options.window:
         if max(map(len, sides)) > UrlState().window:
             _length(min(current().window, most), most)
         return
     on_screen("queries_at", "keys_at")
-    queries, keys = options.windows(trace, kind)
-    wide, gets = cache.overview_of(trace, kind, layer, head)
+    queries, keys = options.windows(trace, head.kind)
+    wide, gets = cache.overview_of(trace, head)
     show_chart(
         figures.overview(wide, gets, sides, (queries, keys), theme=theme()),
         key="overview",
@@ -42,12 +41,10 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options
         f"shows queries {queries.start} to {queries.stop - 1} and keys {keys.start} to {keys.stop - 1}.",
     )
     if not trace.replaced:
-        settings = {"kind": kind, "layer": layer, "head": head, "queries": (queries.start, queries.stop),
-                    "keys": (keys.start, keys.stop)}  # fmt: skip
-        at = Head(kind, layer, head)
+        windows = {"queries": (queries.start, queries.stop), "keys": (keys.start, keys.stop)}
         export_menu(
-            "overview", name_of(trace.model, at, "along the text"),
-            partial(exports.of_traced, f"{at} along the text", figures.overview_charts, trace, at, str(at), settings),
+            "overview", name_of(trace.model, head, "along the text"),
+            partial(exports.of_head_charts, f"{head} along the text", figures.overview_charts, trace, head, windows),
         )  # fmt: skip
     together = options.keys_at == TOGETHER
     place, length = st.columns([3, 2], vertical_alignment="bottom")
@@ -62,22 +59,22 @@ def pick(trace: Trace, kind: str, layer: int, head: int, most: int = map_options
         st.toggle("Rows, columns apart", key="pick_apart", on_change=_part_or_join)
 
 
-def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[MapOptions]:
+def pick_both(sides: tuple[Side, Side], most: int) -> tuple[MapOptions, MapOptions]:
     """One window for two sides, by word, and the options that it makes of each.
 
     It counts the tokens of the side with more of them, the first of two as long. The other follows as
-    `comparing.beside` says; a side that fits is shown whole.
+    `maps.difference.align_window` says; a side that fits is shown whole.
     """
     tokens = [trace.sides(head.kind) for trace, head in sides]
     longest = [max(map(len, one)) for one in tokens]
     lead = int(longest[1] > longest[0])
     trace, head = sides[lead]
-    pick(trace, head.kind, head.layer, head.head, most)
+    pick(trace, head, most)
     v = current()
     window = MapOptions(True, window=min(v.window or most, most), queries_at=v.queries_at, keys_at=v.keys_at)
     shown = [window if n > window.window else window.of_whole_text() for n in longest]
     if not shown[lead].window:
-        return shown
+        return shown[0], shown[1]
     a, b = ("AB"[place] for place in (lead, 1 - lead))
     if tokens[0] == tokens[1]:
         st.caption("Both maps show this window. The overview is of A.")
@@ -92,7 +89,7 @@ def pick_both(sides: Sequence[tuple[Trace, Head]], most: int) -> list[MapOptions
             f"Overview and window count the tokens of {a}. {b} is placed by the nearest words that both have, or at "
             "the same token where they share none."
         )
-    return shown
+    return shown[0], shown[1]
 
 
 def offer(trace: Trace, kind: str, query: int, key: int) -> None:

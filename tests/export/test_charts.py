@@ -81,11 +81,11 @@ def picture(name, look="light"):
             name, figures.training_charts, traced(model="tiny-gpt@800"), HEAD, "L1.H1", settings, look
         )
     if name == "story_in":
-        cell = {"kind": "decoder", "layer": 1, "head": 1, "query": 5, "key": 2}
-        return exports.of_traced(name, figures.weight_breakdown_in, traced(), HEAD, "L1.H1", cell, look)
+        cell = {"query": 5, "key": 2}
+        return exports.of_head_charts(name, figures.weight_breakdown_in, traced(), HEAD, cell, look)
     if name == "overview":
-        at = vars(HEAD) | {"queries": (2, 6), "keys": (0, 4)}
-        return exports.of_traced(name, figures.overview_charts, traced(), HEAD, "L1.H1", at, look)
+        windows = {"queries": (2, 6), "keys": (0, 4)}
+        return exports.of_head_charts(name, figures.overview_charts, traced(), HEAD, windows, look)
     if name == "certificate":
         found = certify(load_model("tiny-gpt"), traced())
         return exports.of_certificate(traced(), found, True, {"shown": "drift"}, look)
@@ -264,8 +264,6 @@ def test_the_python_lines_make_the_same_charts_in_a_fresh_process(names, tmp_pat
 def test_a_probe_of_token_ids_is_read_from_them_again():
     """Random tokens spell no text: lines that type them would show another map."""
     probe = trace_ids(load_model("tiny-gpt"), traced().token_ids)
-    taken = exports.of_head(
-        probe, HEAD, head_map(probe, *vars(HEAD).values()), UrlState(), "x", (0, 0), ((), ()), "light"
-    )
+    taken = exports.of_head(probe, HEAD, head_map(probe, HEAD), UrlState(), "x", (0, 0), ((), ()), "light")
     assert f"trace_ids(model, {list(traced().token_ids)})" in taken.python
     assert set(THEMES) == {"light", "dark"}

@@ -22,7 +22,7 @@ from attnviz.models.loading import load_model
 from attnviz.traces import Head
 from attnviz.ui.address import VIEWS, UrlState
 from attnviz.ui.exports import of_head
-from attnviz.ui.map_options import read
+from attnviz.ui.map_options import chosen_map
 from tests.pages.test_pages import open_app
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def traced():
 
 def picture(traced, targets=(), **choices):
     view = UrlState(model="tiny-gpt", text=TEXT, **choices)
-    found = read(traced, "decoder", 1, 2, view)
+    found = chosen_map(traced, Head("decoder", 1, 2), view)
     glue = tuple(
         continues_word(traced, "decoder", side, of_keys=keys) for side, keys in ((found.rows, 0), (found.columns, 1))
     )
@@ -84,7 +84,7 @@ def test_svg_holds_tokens_numbers_and_provenance_as_text(traced, shown_as):
 def test_svg_heatmap_says_the_weight_in_each_cell_and_paints_it(traced):
     short = trace(load_model("tiny-gpt"), "the cat sat")
     view = UrlState(model="tiny-gpt", text="the cat sat")
-    found = read(short, "decoder", 1, 2, view)
+    found = chosen_map(short, Head("decoder", 1, 2), view)
     taken = of_head(short, Head("decoder", 1, 2), found, view, "L1.H2", None, ((), ()), "light")
     file = export.made(taken, "svg")
     texts = texts_of(file)
@@ -220,7 +220,6 @@ def test_the_page_offers_every_format_and_makes_none_before_it_is_asked():
     assert offered == {*export.FORMATS, "recording"}
     code = """
 import sys
-from attnviz.ui.map_options import read
 from tests.pages.test_pages import open_app
 app = open_app("heads.py", model="tiny-gpt")
 assert not app.exception and app.get("download_button")

@@ -24,7 +24,7 @@ from attnviz.figures.theme import THEMES
 from attnviz.lessons.worked_example import worked_example
 from attnviz.maps import options
 from attnviz.maps.attention_map import head_map, merge_subwords
-from attnviz.maps.difference import difference
+from attnviz.maps.difference import compare
 from attnviz.maps.head_statistics import measure_heads
 from attnviz.maps.options import MapOptions
 from attnviz.maps.similarity import head_divergence
@@ -68,12 +68,12 @@ def picture(view, look="light"):
             traced(), HEAD, ("weight", "divergence"), ("weight", "divergence"), (5, 2), HEADS, numbers(view)[0], look
         )
     if view in ("scores", "value"):
-        found = options.other_map(traced(), *vars(HEAD).values(), 3, view, MapOptions())
+        found = options.other_map(traced(), HEAD, 3, view, MapOptions())
         return exports.of_beyond(traced(), HEAD, 3, found, chosen, view, look)
     if view == "compare":
         return comparison("mean", look)
     if view == "written":
-        found = head_map(traced(TEXT, 4), *vars(HEAD).values())
+        found = head_map(traced(TEXT, 4), HEAD)
         return exports.of_head(traced(TEXT, 4), HEAD, found, chosen, "L1.H2", (0, 0), ((), ()), look)
     example = worked_example(scaled=True, causal=True)
     tokens, stages = example.inputs.tokens, example.stages
@@ -95,12 +95,7 @@ def comparison(ablation, look="light"):
     """As Compare puts it together, of a window of one side."""
     sides = [(traced(), HEAD), (without_a_head(ablation), Head("decoder", 1, 3))]
     shown = [MapOptions(True, window=8, queries_at=1), MapOptions(True)]
-    found = [
-        options.make_map(of[0], "decoder", of[1].layer, [of[1].head], "head", its) for of, its in zip(sides, shown)
-    ]
-    change = difference(*found)
-    top = float(np.abs(change.weights).max())
-    return exports.of_comparison(sides, shown, ablation or "zero", found, change, top, look)
+    return exports.of_comparison(compare(tuple(sides), tuple(shown), ablation or "zero"), look)
 
 
 def numbers(view):
@@ -114,17 +109,17 @@ def numbers(view):
     if view == "plane":
         return [np.array([(traced().weights(*head)[5, 2], divergences()[head]) for head in HEADS])]
     if view == "scores":
-        masked = traced().attention(1, 2).masked
+        masked = traced()[HEAD].scores
         return [np.where(np.isneginf(masked), np.nan, masked)]
     if view == "value":
         layer = traced().layers[1]
         lengths = np.linalg.norm(layer.vectors(2)[2] @ layer.output_projection[2], axis=-1)
         return [traced().weights(1, 2) * lengths]
     if view == "compare":
-        whole = merge_subwords(head_map(traced(), *vars(HEAD).values()), traced(), "decoder")
+        whole = merge_subwords(head_map(traced(), HEAD), traced(), "decoder")
         places = [place for place, (_, tokens) in enumerate(whole.rows) if set(tokens) & set(range(1, 9))]
         other = without_a_head("mean")
-        b = merge_subwords(head_map(other, "decoder", 1, 3), other, "decoder")
+        b = merge_subwords(head_map(other, Head("decoder", 1, 3)), other, "decoder")
         change = weights_of(picture(view))[2]  # held to the two in test_comparing
         return [whole.weights[np.ix_(places, places)], b.weights, change]
     if view == "written":

@@ -8,9 +8,10 @@ import pytest
 
 from attnviz import figures
 from attnviz.figures.certificate import certificate_grid
-from attnviz.figures.heatmap import SHADES
+from attnviz.figures.head_grid import SHADES
 from attnviz.figures.theme import THEMES
 from attnviz.figures.training import training_curves
+from attnviz.maps.attention_map import AttentionMap
 from attnviz.maps.thumbnails import thumbnail_cells
 from attnviz.traces import LayerAttention, Trace
 
@@ -36,12 +37,15 @@ def test_heatmap_holds_exactly_the_weights_of_the_head():
     assert (heatmap.zmin, heatmap.zmax) == (0, 1)
 
 
+ABC = tuple((token, [place]) for place, token in enumerate("abc"))
+
+
 def test_a_line_goes_round_the_marked_cells_and_not_between_them():
     """Else a reader cannot tell where a head's targets are; by hand: two cells side by side, and one apart."""
     marked = {(0, 0), (0, 1), (2, 2)}
     lines = figures.outline(marked)
     assert len(lines) == 6 + 4 and ((0, 1), (1, 1)) not in lines and ((0, 2), (1, 2)) in lines
-    figure = figures.weight_map(np.eye(3), list("abc"), list("abc"), title="t", marked=marked)
+    figure = figures.map_figure(AttentionMap(np.eye(3), ABC, ABC), "t", marked=marked)
     drawn = figure.data[-1]
     assert len(drawn.x) == 3 * len(lines) and (np.nanmin(drawn.x), np.nanmax(drawn.y)) == (-0.5, 2.5)
 

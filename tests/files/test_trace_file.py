@@ -12,7 +12,7 @@ import pytest
 
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
-from attnviz.figures.heatmap import SHADES
+from attnviz.figures.head_grid import SHADES
 from attnviz.files import trace_file
 
 TEXT = 'The cat <script>alert(1)</script> sat, =1+1 "on" the 你\tmat'

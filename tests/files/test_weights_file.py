@@ -13,13 +13,13 @@ import attnviz
 from attnviz import export
 from attnviz.errors import AttnvizError
 from attnviz.files import trace_file, weights_file
-from attnviz.maps.options import MapOptions
+from attnviz.maps.options import MapOptions, other_map
 from attnviz.traces import Head
 from attnviz.ui import exports
 from attnviz.ui.address import VIEWS, UrlState
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.exports import of_head
-from attnviz.ui.map_options import beyond, read
+from attnviz.ui.map_options import chosen_map
 from tests.pages.test_pages import open_app
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -215,7 +215,7 @@ def test_a_zip_bomb_is_refused_by_its_directory(monkeypatch):
 def test_a_hostile_token_is_text_in_every_file(shown_as, ending):
     found = weights_file.load_weights(with_tokens(weights=WEIGHTS), "mine.npz").trace
     view = UrlState(shown_as=shown_as, merge_words=True)
-    drawn = read(found, "encoder", 0, 1, view)
+    drawn = chosen_map(found, Head("encoder", 0, 1), view)
     taken = of_head(found, Head("encoder", 0, 1), drawn, view, "L0.H1", (0, 1), ((), ()), "dark")
     assert f"certificate: {NOT_RECOMPUTED}" in taken.provenance
     file = export.made(taken, ending)
@@ -228,15 +228,15 @@ def test_the_python_lines_open_the_file_again(tmp_path, monkeypatch):
     (tmp_path / "mine.npz").write_bytes(file)
     monkeypatch.chdir(tmp_path)
     found = weights_file.load_weights(file, "mine.npz").trace
-    told = {}
-    exec(export.script.of_head(found, "encoder", 2, [0, 1], "mean", MapOptions(), title="L2"), told)
+    head, state, told = Head("encoder", 2, 0), UrlState(combine="mean", heads="0-1"), {}
+    exec(of_head(found, head, chosen_map(found, head, state), state, "L2", None, ((), ()), "light").python, told)
     np.testing.assert_allclose(told["attention_map"].weights, WEIGHTS[2].mean(axis=0), atol=1e-6)
 
 
 def test_value_weighted_is_refused_with_a_sentence():
     found = weights_file.load_weights(with_tokens(weights=WEIGHTS), "mine.npz").trace
     with pytest.raises(AttnvizError, match="output projection"):
-        beyond(found, "encoder", 0, 0, 0, UrlState(beyond="value"))
+        other_map(found, Head("encoder", 0, 0), 0, "value", MapOptions())
 
 
 def test_the_page_invites_and_opens_a_file():

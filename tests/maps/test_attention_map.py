@@ -9,6 +9,7 @@ from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_re
 from attnviz.maps.attention_map import by_word, continues_word, head_map, strongest_cells, words_of
 from attnviz.maps.head_statistics import MEASURES, measure_heads, ranked, row_in_every_head
 from attnviz.models.loading import load_model
+from attnviz.traces import Head
 
 
 @pytest.fixture(scope="module", params=["bert", "gpt2", "llama"])
@@ -84,7 +85,7 @@ def test_heads_are_ranked_largest_first_and_missing_ones_left_out():
 
 
 def test_the_strongest_pairs_come_first(traced):
-    found = head_map(traced, traced.kinds[0], 0, 0)
+    found = head_map(traced, Head(traced.kinds[0], 0, 0))
     pairs = strongest_cells(found, 5)
     assert [weight for *_, weight, _, _ in pairs] == sorted((w for *_, w, _, _ in pairs), reverse=True)
     assert pairs[0][2] == pytest.approx(found.weights.max())
@@ -93,7 +94,7 @@ def test_the_strongest_pairs_come_first(traced):
 def test_subwords_are_glued_and_words_are_not():
     """ "fo x" is not how anyone reads."""
     traced = trace(load_model("tiny-gpt"), "The old fox smiled.")
-    groups = head_map(traced, "decoder", 0, 0).rows
+    groups = head_map(traced, Head("decoder", 0, 0)).rows
     joined = ""
     for (token, _), attached in zip(groups, continues_word(traced, "decoder", groups, of_keys=True)):
         joined += token if attached or not joined else " " + token

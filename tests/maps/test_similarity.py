@@ -48,7 +48,7 @@ def test_what_a_sink_takes_is_compared_too(tiny_model):
     found = head_divergence([traced], Head("decoder", 0, 0))
 
     def shares(head):
-        stages = traced.attention(0, head)
+        stages = traced[Head("decoder", 0, head)].stages()
         return np.column_stack([stages.weights, stages.sink_share])
 
     assert found[0, 1] == pytest.approx((jensenshannon(shares(0), shares(1), base=2, axis=-1) ** 2).mean(), abs=1e-6)

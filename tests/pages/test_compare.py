@@ -5,7 +5,7 @@ import re
 import pytest
 
 from attnviz import estimate
-from attnviz.traces import Trace
+from attnviz.traces import HeadAttention
 from tests.pages.test_pages import badges, open_app, said
 from tests.pages.test_saved_views import kept, opened, told
 from tests.test_estimate import text_of
@@ -81,8 +81,8 @@ def test_two_heavy_texts_are_asked_about_together_and_read_when_the_reader_agree
     assert re.fullmatch(r"The two readings have \d+ and 300 tokens", app.subheader[0].value)
     assert "both together" in " ".join(box.value for box in app.markdown)
     rows = []
-    attention = Trace.attention
-    monkeypatch.setattr(Trace, "attention", lambda *of: rows.append(len(of[4])) or attention(*of))
+    stages = HeadAttention.stages
+    monkeypatch.setattr(HeadAttention, "stages", lambda head, of=None: rows.append(len(of)) or stages(head, of))
     app.button[0].click().run()
     assert not app.exception and not app.error and badges(app).count("recomputed") == 2
     assert rows and max(rows) < 50, "more than the words of the window were computed"

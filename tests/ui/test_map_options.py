@@ -8,10 +8,11 @@ import pytest
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.maps.attention_map import layer_maps
-from attnviz.maps.options import MapOptions, apply_options, numbers
+from attnviz.maps.options import MapOptions, apply_options, numbers, other_map
 from attnviz.models.loading import load_model
+from attnviz.traces import Head
 from attnviz.ui.address import UrlState
-from attnviz.ui.map_options import beyond, read
+from attnviz.ui.map_options import chosen_map
 
 TEXT = "The unbelievable cat sat, twice."
 
@@ -22,7 +23,7 @@ def traced(tiny_model):
 
 
 def reading_of(traced, **choices):
-    return read(traced, "encoder", 1, 2, replace(UrlState(), **choices))
+    return chosen_map(traced, Head("encoder", 1, 2), replace(UrlState(), **choices))
 
 
 def test_without_aids_it_is_the_head(traced):
@@ -93,26 +94,26 @@ def test_aids_combine_and_a_drawn_cell_leads_back_to_its_tokens(traced):
 def test_choices_of_another_text_do_no_harm(tiny_model, choices):
     """A link made for another model opens."""
     alone = trace(tiny_model("gpt2"), "one text")
-    assert read(alone, "decoder", 0, 0, replace(UrlState(combine="mean"), **choices)).weights.size
+    assert chosen_map(alone, Head("decoder", 0, 0), replace(UrlState(combine="mean"), **choices)).weights.size
 
 
 def test_rollout_and_flow_stand_on_the_layers_below(traced):
     for name in ("rollout", "flow"):
-        found = beyond(traced, "encoder", 1, 2, 0, UrlState(beyond=name))
+        found = other_map(traced, Head("encoder", 1, 2), 0, name, MapOptions())
         assert found.weights.shape == (len(traced.tokens),) * 2 and found.notes
 
 
 def test_flow_says_where_it_ends():
     long = trace(load_model("tiny-gpt"), "the cat sat on the mat and " * 8)
     with pytest.raises(AttnvizError, match="up to 32 tokens"):
-        beyond(long, "decoder", 0, 0, 0, UrlState(beyond="flow"))
+        other_map(long, Head("decoder", 0, 0), 0, "flow", MapOptions())
 
 
 def test_cross_attention_has_no_rollout():
     dates = trace(load_model("tiny-translator"), "the 3rd of May, 2021")
     with pytest.raises(AttnvizError, match="self-attention"):
-        beyond(dates, "cross", 0, 0, 0, UrlState(beyond="rollout"))
-    assert read(dates, "cross", 0, 0, UrlState(merge_words=True, hide_special=True)).weights.size
+        other_map(dates, Head("cross", 0, 0), 0, "rollout", MapOptions())
+    assert chosen_map(dates, Head("cross", 0, 0), UrlState(merge_words=True, hide_special=True)).weights.size
 
 
 def test_numbers_of_the_address():
@@ -121,13 +122,17 @@ def test_numbers_of_the_address():
 
 def test_by_dimension_a_row_adds_up_to_its_score(traced):
     """BertViz's neuron view, for every model: the parts of a score must make the score."""
-    found = beyond(traced, "encoder", 1, 2, 3, UrlState(beyond="dimensions"))
-    np.testing.assert_allclose(found.weights.sum(axis=1), traced.attention(1, 2).scores[3], rtol=1e-4, atol=1e-4)
+    found = other_map(traced, Head("encoder", 1, 2), 3, "dimensions", MapOptions())
+    np.testing.assert_allclose(
+        found.weights.sum(axis=1), traced[Head("encoder", 1, 2)].stages().scores[3], rtol=1e-4, atol=1e-4
+    )
     assert found.queries == traced.tokens
 
 
 def test_the_grid_of_heads_takes_the_aids_too(traced):
     view = replace(UrlState(), merge_words=True, hide_special=True)
-    every = apply_options(layer_maps(traced, "encoder", 1), traced, "encoder", MapOptions.of(view))
+    every = apply_options(layer_maps(traced, traced.layer(1)), traced, "encoder", MapOptions.of(view))
     for head in range(4):
-        np.testing.assert_allclose(every.weights[head], read(traced, "encoder", 1, head, view).weights, atol=1e-6)
+        np.testing.assert_allclose(
+            every.weights[head], chosen_map(traced, Head("encoder", 1, head), view).weights, atol=1e-6
+        )

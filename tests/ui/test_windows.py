@@ -11,7 +11,8 @@ from attnviz import traces
 from attnviz.capture.tracing import trace
 from attnviz.errors import AttnvizError
 from attnviz.maps import attention_map, head_statistics, options, thumbnails
-from attnviz.maps.options import TOGETHER, MapOptions, by_block, make_map, rows_of
+from attnviz.maps.options import TOGETHER, MapOptions, by_block, combined_map, make_map, other_map, rows_of
+from attnviz.traces import Head
 from attnviz.ui.address import UrlState
 from attnviz.ui.map_options import MOST_SHOWN, options_of
 from tests.ui.test_map_options import TEXT
@@ -45,10 +46,15 @@ def test_a_window_is_part_of_the_whole_and_says_the_weight_outside(
     traced, given_aids, window, queries_at, keys_at, how
 ):
     """A reader who sees rows that do not sum to one must learn how much of them is not on the screen."""
-    heads = [2] if how == "head" else [1, 2]
-    whole = make_map(traced, "encoder", 1, heads, how, MapOptions(**given_aids))
+
+    def drawn(options):
+        if how == "head":
+            return make_map(traced, Head("encoder", 1, 2), options)
+        return combined_map(traced, [Head("encoder", 1, 1), Head("encoder", 1, 2)], how, options)
+
+    whole = drawn(MapOptions(**given_aids))
     options = MapOptions(**given_aids, window=window, queries_at=queries_at, keys_at=keys_at)
-    shown = make_map(traced, "encoder", 1, heads, how, options)
+    shown = drawn(options)
     rows, columns = ([side.index(group) for group in part] for side, part in
                      ((whole.rows, shown.rows), (whole.columns, shown.columns)))  # fmt: skip
     np.testing.assert_allclose(shown.weights, whole.weights[rows][:, columns], atol=1e-6)
@@ -62,7 +68,7 @@ def test_a_window_is_part_of_the_whole_and_says_the_weight_outside(
 
 def test_words_at_the_edge_are_whole(traced):
     first, last = next(group for _, group in attention_map.words_of(traced) if len(group) > 1)[:2]
-    shown = make_map(traced, "encoder", 0, [0], "head", MapOptions(merge_words=True, window=3, queries_at=last))
+    shown = make_map(traced, Head("encoder", 0, 0), MapOptions(merge_words=True, window=3, queries_at=last))
     assert first in shown.rows[0][1] and f"queries {first} to" in shown.notes[-1]
 
 
@@ -76,14 +82,12 @@ def test_no_link_asks_for_more_than_can_be_drawn(long):
 
 
 def test_the_other_ways_to_look_have_the_window_too(long):
-    from attnviz.maps.options import other_map
-
     options = MapOptions(window=10, queries_at=20, keys_at=5)
     for how in ("scores", "value", "rollout"):
-        found = other_map(long, "decoder", 1, 0, 0, how, options)
+        found = other_map(long, Head("decoder", 1, 0), 0, how, options)
         assert found.weights.shape == (10, 10) and "queries 20 to 29" in found.notes[-1]
         assert [tokens for _, tokens in found.columns] == [[j] for j in range(5, 15)]
-    by_dimension = other_map(long, "decoder", 1, 0, 21, "dimensions", options)
+    by_dimension = other_map(long, Head("decoder", 1, 0), 21, "dimensions", options)
     assert by_dimension.rows[0][1] == [5] and "keys 5 to 14" in by_dimension.notes[-1]
 
 
@@ -99,9 +103,9 @@ def small_blocks(monkeypatch):
 def test_thumbnails_are_the_same_in_blocks(traced, given_aids, small_blocks):
     """The small pictures of a long text are computed some rows at a time, and must show all of it."""
     options = MapOptions(**given_aids)
-    blocks = list(by_block(traced, "encoder", 1, options))
+    blocks = list(by_block(traced, traced.layer(1), options))
     assert len(blocks) > 1
-    whole = np.stack([make_map(traced, "encoder", 1, [head], "head", options).weights for head in range(4)])
+    whole = np.stack([make_map(traced, Head("encoder", 1, head), options).weights for head in range(4)])
     np.testing.assert_allclose(np.concatenate([block.weights for block in blocks], axis=1), whole, atol=1e-6)
     n_rows = len(rows_of(traced, "encoder", options))
     for cells in (1, 3, 8, 100):
@@ -124,7 +128,7 @@ def test_measures_are_the_same_in_blocks(long, measure, monkeypatch):
 
 
 def test_the_overview_is_of_the_whole_text(long, small_blocks):
-    wide, gets = head_statistics.head_overview(long, "decoder", 1, 2)
+    wide, gets = head_statistics.head_overview(long[Head("decoder", 1, 2)])
     weights = long.weights(1, 2)
     np.testing.assert_allclose(gets, weights.sum(axis=0), rtol=1e-5)
     assert wide.shape == gets.shape and wide[0] == 0 and gets.sum() == pytest.approx(len(long.tokens), rel=1e-5)
