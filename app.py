@@ -20,7 +20,10 @@ heads = st.Page("pages/heads.py", title="Heads", icon=":material/grid_view:")
 similar = st.Page("pages/similar.py", title="Similar heads", icon=":material/scatter_plot:")
 compare = st.Page("pages/compare.py", title="Compare", icon=":material/compare:")
 gallery = st.Page("pages/gallery.py", title="Gallery", icon=":material/collections_bookmark:")
-kept = st.Page("pages/findings.py", title="Findings", icon=":material/bookmarks:")
+saved = st.Page("pages/saved_views.py", title="Saved views", icon=":material/bookmarks:")
+findings = st.Page(  # its address in earlier versions
+    "pages/saved_views.py", title="Saved views", icon=":material/bookmarks:", url_path="findings", visibility="hidden"
+)
 own = st.Page("pages/own_tensors.py", title="Your own weights", icon=":material/upload_file:")
 labels = st.Page("pages/head_labels.py", title="Head labels", icon=":material/label:")
 card = st.Page("pages/head_card.py", title="A head's card", icon=":material/badge:")
@@ -29,7 +32,7 @@ validation = st.Page("pages/validation.py", title="Validation", icon=":material/
 architectures = st.Page("pages/architectures.py", title="Architectures", icon=":material/list_alt_check:")
 method = st.Page("pages/method.py", title="Method", icon=":material/menu_book:")
 
-explore = [heads, similar, compare, labels, card, gallery, kept, own, born]
+explore = [heads, similar, compare, labels, card, gallery, saved, findings, own, born]
 trust = [validation, architectures, method]
 page = st.navigation({"Learn": lessons, "Explore": explore, "Trust": trust}, position="top")
 with st.sidebar:
@@ -37,7 +40,7 @@ with st.sidebar:
         pickers.model()
     if page in (heads, similar, card, born, validation):
         pickers.text()
-if page not in (gallery, kept, own):  # what is chosen there is in no address
+if page not in (gallery, saved, findings, own):  # what is chosen there is in no address
     with st.container(horizontal=True, horizontal_alignment="right", key="share"):
         copy_link("copy_link")
 show_notices()

@@ -36,7 +36,7 @@ st.markdown(
     "Two heads in the same view, or one before and after others are ablated, and the difference. Words are matched "
     "where sentences differ."
 )
-finding = saved_views.banner("compare")
+banner = saved_views.banner("compare")
 on_screen("kind")
 names = [entry.name for entry in cache.models() if entry.loadable]
 names += [f"tiny-gpt@{step}" for step in checkpoints("tiny-gpt")]
@@ -162,13 +162,13 @@ try:
         below[2].caption("Blue: B looks there more. Orange: A does.")
         for note in found.change.notes:
             below[2].caption(note)
-    saved_views.recheck(finding, lambda kept: numbers_again(kept, found.change), traces)
+    saved_views.recheck(banner, lambda view: numbers_again(view, found.change), traces)
     with below[2].container(horizontal=True):
         export_menu(
             "compare", name_of(traces[0].model, "compared", *(head for _, head in sides)),
             partial(exports.of_comparison, found),
         )  # fmt: skip
-        keep = saved_views.popover()
+        save = saved_views.popover()
     for note in common:
         st.caption(note)
     for place, letter, (trace, head), its in zip(below, "AB", sides, found.options):
@@ -184,7 +184,7 @@ try:
             st.switch_page("pages/heads.py")
     certificate = "; ".join(f"{letter}: {exports.certificate(*of)}" for letter, of in zip("AB", sides))
     title = f"{found.names[1]} − {found.names[0]}"
-    saved_views.save_button(keep, "compare", title, traces, numbers_of(found.change), certificate)
+    saved_views.save_button(save, "compare", title, traces, numbers_of(found.change), certificate)
     if ablating:
         tell_change(*sides[1])
 except AttnvizError as error:

@@ -98,7 +98,7 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]
 
 url_state()
 on_screen("kind", "query", "key")
-finding = saved_views.banner("head_card")
+banner = saved_views.banner("head_card")
 entry, results = labels.study_here()
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
@@ -119,7 +119,7 @@ with left:
             "evidence", name_of(entry.name, at, "labels"),
             partial(exports.of_study, f"Labels of {at}", figures.evidence_charts, entry, results, taken),
         )  # fmt: skip
-        keep = saved_views.popover()
+        save = saved_views.popover()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")
 with right:
     measured = list(results.scores)
@@ -187,8 +187,8 @@ try:
 except AttnvizError as error:
     show_error(error)
 source = saved_views.Source(entry.name, entry.revision)
-saved_views.recheck(finding, lambda kept: numbers, [source])
-saved_views.save_button(keep, "head_card", f"Card of {at}", [source], numbers, certified)
+saved_views.recheck(banner, lambda view: numbers, [source])
+saved_views.save_button(save, "head_card", f"Card of {at}", [source], numbers, certified)
 
 said = claims(entry.name, entry.architecture or "", entry.n_layers or 0, entry.n_heads or 0)
 if said:

@@ -16,7 +16,7 @@ from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, chosen_by, on_screen, open_clicked, url_state
 from attnviz.ui.theme import theme
 
-KEPT = 20  # heads whose scores a finding holds, the highest
+KEPT = 20  # heads whose scores a saved view holds, the highest
 NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
            "entropy_share": "%.2f"}  # fmt: skip
 HELP = {
@@ -34,7 +34,7 @@ HELP = {
 url_state()
 on_screen("kind", "layer", "head")
 st.title("What does each head seem to do?")
-finding = saved_views.banner("head_labels")
+banner = saved_views.banner("head_labels")
 entry, results = labels.study_here()
 number = labels.place(results)
 chosen = results.heads[number]
@@ -52,7 +52,7 @@ with left:
     labels.mosaic(results, "label_mosaic", chosen)
     with st.container(horizontal=True):
         labels.take_mosaic(entry, results, "labels", chosen)
-        keep = saved_views.popover()
+        save = saved_views.popover()
 with right:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(str(chosen))
@@ -133,8 +133,8 @@ scores = {f"score of L{layer}.H{head}, {spelt(scores_of)}": one.score for (layer
 strongest = dict(sorted(scores.items(), key=lambda one: -one[1])[:KEPT])
 own = {f"score of {chosen}, {spelt(one.label)}": one.score for one in summary.closest(results, number)}
 source = saved_views.Source(entry.name, entry.revision)
-saved_views.recheck(finding, lambda kept: scores | own, [source])
+saved_views.recheck(banner, lambda view: scores | own, [source])
 saved_views.save_button(
-    keep, "head_labels", f"Labels of {labels.short(entry)}, {chosen}", [source], strongest | own,
+    save, "head_labels", f"Labels of {labels.short(entry)}, {chosen}", [source], strongest | own,
     f"labels from {tokens:,} tokens of probes",
 )  # fmt: skip

@@ -19,7 +19,7 @@ OTHERWISE = {"": "off", "dimensions": "q·k by dimension", "scores": "scores bef
              "rollout": "rollout", "flow": "flow"}  # fmt: skip
 
 chosen = url_state()
-finding = saved_views.banner("heads")
+banner = saved_views.banner("heads")
 trace = pickers.current_trace()
 at = head_explorer.selection_in(trace)
 results = cache.cached_results(trace.model, trace.revision)
@@ -42,8 +42,8 @@ with right:
     certificate_line.badge("checking against the model's own attention…", icon=":material/hourglass_top:", color="gray")
     found, title, beside = head_explorer.one_head(at)
     with beside:
-        keep = saved_views.popover()
-saved_views.recheck(finding, lambda kept: numbers_again(kept, found) | head_explorer.measured(at), [trace])
+        save = saved_views.popover()
+saved_views.recheck(banner, lambda view: numbers_again(view, found) | head_explorer.measured(at), [trace])
 
 head_explorer.weight_breakdown(at)
 
@@ -82,4 +82,4 @@ except ValueError as error:
     certificate_line.badge(plain(error), icon=":material/error:", color="red")
 
 numbers = numbers_of(found, found.cell_of(at.query, at.key)) | head_explorer.measured(at)
-saved_views.save_button(keep, "heads", title, [trace], numbers, exports.certificate(trace, at.head))
+saved_views.save_button(save, "heads", title, [trace], numbers, exports.certificate(trace, at.head))

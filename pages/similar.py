@@ -20,7 +20,7 @@ from attnviz.ui.theme import theme
 NEAREST, FARTHEST, DRAWN = 6, 2, 4
 
 chosen = url_state()
-finding = saved_views.banner("similar")
+banner = saved_views.banner("similar")
 trace = pickers.current_trace()
 at = head_explorer.selection_in(trace)
 this = at.head
@@ -66,7 +66,7 @@ with left:
             partial(exports.of_plane, trace, this, tuple(axes), tuple(names[axis] for axis in axes),
                     (at.query, at.key), at.heads, points),
         )  # fmt: skip
-        keep = saved_views.popover()
+        save = saved_views.popover()
     st.caption("Each point is one head: click it to choose it. Measures are means over the rows of your sentence.")
 
     order = [pair for pair in reversed(ranked(by_heads, this.kind)) if pair[0] != this]
@@ -136,11 +136,11 @@ except ValueError as error:
 
 
 def divergences(pairs) -> dict[str, float]:
-    """As a finding calls them."""
+    """As a saved view calls them."""
     return {f"divergence of {head} from {this}, bits": float(bits) for head, bits in pairs}
 
 
 by_axes = {f"{names[axis]}, of {this}": float(found[this.layer, this.head]) for axis, found in zip(axes, measured)}
-saved_views.recheck(finding, lambda kept: divergences(order) | by_axes, [trace])
+saved_views.recheck(banner, lambda view: divergences(order) | by_axes, [trace])
 numbers = divergences([*nearest, *farthest]) | by_axes
-saved_views.save_button(keep, "similar", f"Heads like {this}", [trace], numbers, exports.certificate(trace, this))
+saved_views.save_button(save, "similar", f"Heads like {this}", [trace], numbers, exports.certificate(trace, this))

@@ -21,11 +21,11 @@ def _component(name: str, html: str) -> Any:
 _COPY_LINK = _component(
     "copy_link", '<div class="link"><span role="status"></span><button type="button">Copy link</button></div>'
 )
-_KEEP_FINDING = _component(
-    "keep_finding",
-    """<div class="keep"><label for="note">Note</label>
+_SAVE_VIEW = _component(
+    "save_view",
+    """<div class="save"><label for="note">Note</label>
     <textarea id="note" rows="5" placeholder="What is seen here?"></textarea>
-    <button type="button">Save finding</button><span role="status"></span></div>""",
+    <button type="button">Save view</button><span role="status"></span></div>""",
 )
 
 
@@ -34,6 +34,6 @@ def copy_link(key: str) -> None:
     _COPY_LINK(key=key, width="content")
 
 
-def keep_finding(finding: str, longest: int, *, key: str) -> None:
-    """A box for a note of at most `longest` characters, and a button that saves the JSON `finding` with it."""
-    _KEEP_FINDING(key=key, data={"finding": finding, "longest": longest})
+def save_view(view: str, longest: int, *, key: str) -> None:
+    """A box for a note of at most `longest` characters, and a button that saves the JSON `view` with it."""
+    _SAVE_VIEW(key=key, data={"view": view, "longest": longest})

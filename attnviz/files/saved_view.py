@@ -1,7 +1,7 @@
-"""A finding: a view that somebody keeps with a note and a few of its numbers, as a small JSON file.
+"""A saved view: what somebody saw, with a note and a few of its numbers, as a small JSON file.
 
 A file holds no weights: whoever opens it computes all of it again, and is told whether the numbers still hold. The
-format is in docs/findings.md.
+format is in docs/saved-views.md.
 """
 
 import json
@@ -49,10 +49,10 @@ def numbers_of(attention_map: AttentionMap, cell: tuple[int, int] | None = None)
     return {name: weight for name, weight in found.items() if math.isfinite(weight)}
 
 
-def numbers_again(finding: SavedView, attention_map: AttentionMap) -> dict[str, float]:
+def numbers_again(view: SavedView, attention_map: AttentionMap) -> dict[str, float]:
     """The saved weights as this map has them; left out are those that it has no cell for."""
     found: dict[str, float] = {}
-    for name in finding.numbers:
+    for name in view.numbers:
         row = name.partition(" ")[0]
         if row.isdecimal() and int(row) < len(attention_map.rows):
             cells = {_name(attention_map, int(row), j): j for j in range(len(attention_map.columns))}
@@ -64,24 +64,25 @@ def _name(attention_map: AttentionMap, i: int, j: int) -> str:
     return f"{i} {attention_map.queries[i]} → {j} {attention_map.keys[j]}"
 
 
-def as_json(finding: SavedView) -> str:
+def as_json(view: SavedView) -> str:
     """The file."""
-    return json.dumps(asdict(finding), indent=1, allow_nan=False)
+    return json.dumps(asdict(view), indent=1, allow_nan=False)
 
 
 def load_saved_view(file: bytes, name: str) -> SavedView:
-    """A finding from the bytes of a file, without the parts that are not known here.
+    """A saved view from the bytes of a file, without the parts that are not known here.
 
     Raises AttnvizError for everything that is not as the format says; `name` is the file's, to say so.
     """
     name = in_one_line(name, 60)
     if len(file) > MOST_BYTES:
-        raise AttnvizError(f"'{name}' has {len(file) / 2**20:,.1f} MiB, a finding a few KiB: pick another file.")
-    told = json_object(file, f"'{name}'", "a finding is an object", "save the finding again")
+        raise AttnvizError(f"'{name}' has {len(file) / 2**20:,.1f} MiB, a saved view a few KiB: pick another file.")
+    told = json_object(file, f"'{name}'", "a saved view is an object", "save the view again")
     parts = [part.name for part in fields(SavedView)]
     missing = [part for part in parts if part not in told]
     if missing:
-        raise AttnvizError(f"'{name}' is no whole finding, it lacks {', '.join(missing)}: docs/findings.md lists all.")
+        lacks = ", ".join(missing)
+        raise AttnvizError(f"'{name}' is no whole saved view, it lacks {lacks}: docs/saved-views.md lists all.")
     for part in parts:
         _check(name, part, told[part])
     numbers = {of: float(number) for of, number in told["numbers"].items()}
@@ -103,7 +104,7 @@ def _check(name: str, part: str, value: Any) -> None:
     else:
         holds, wanted = _is_text(value), "a text"
     if not holds or (isinstance(value, dict) and not all(map(_is_text, value))):
-        raise AttnvizError(f"The '{part}' of '{name}' is not {wanted}: save the finding again.")
+        raise AttnvizError(f"The '{part}' of '{name}' is not {wanted}: save the view again.")
 
 
 def _is_text(value: Any) -> bool:
@@ -125,31 +126,31 @@ def _is_date(value: Any) -> bool:
         return False
 
 
-def verdict(finding: SavedView, now: Mapping[str, float], revision: str, versions: str) -> tuple[bool, str]:
-    """Whether the finding's numbers still hold, and the sentence that says so; where they do not, by how much, and
+def verdict(view: SavedView, now: Mapping[str, float], revision: str, versions: str) -> tuple[bool, str]:
+    """Whether the view's numbers still hold, and the sentence that says so; where they do not, by how much, and
     what is not as it was. `now` holds the numbers of today, `revision` and `versions` are today's."""
-    if not finding.numbers:
-        return True, "This finding holds no numbers: there is nothing to compare."
-    gone = [name for name in finding.numbers if name not in now]
-    off = {name: abs(now[name] - then) for name, then in finding.numbers.items() if name in now}
-    moved = [name for name in off if not off[name] <= TOLERANCE * max(1.0, abs(finding.numbers[name]))]
+    if not view.numbers:
+        return True, "This saved view holds no numbers: there is nothing to compare."
+    gone = [name for name in view.numbers if name not in now]
+    off = {name: abs(now[name] - then) for name, then in view.numbers.items() if name in now}
+    moved = [name for name in off if not off[name] <= TOLERANCE * max(1.0, abs(view.numbers[name]))]
     if not gone and not moved:
         largest = f"{max(off.values()):.0e}".replace("0e+00", "0")
         return True, f"The numbers still hold: {len(off)} worked out again, largest difference {largest}."
     moved.sort(key=lambda name: -off[name])
-    listed = [f"{name}: {finding.numbers[name]:.4g} then, {now[name]:.4g} now" for name in moved]
+    listed = [f"{name}: {view.numbers[name]:.4g} then, {now[name]:.4g} now" for name in moved]
     listed += [f"{name}: not there now" for name in gone]
     more = f"; and {len(listed) - STRONGEST} more" if len(listed) > STRONGEST else ""
     return False, (
-        f"{len(listed)} of {len(finding.numbers)} numbers do not hold any more. {'; '.join(listed[:STRONGEST])}{more}. "
-        f"{_changed_since(finding, revision, versions)}"
+        f"{len(listed)} of {len(view.numbers)} numbers do not hold any more. {'; '.join(listed[:STRONGEST])}{more}. "
+        f"{_changed_since(view, revision, versions)}"
     )
 
 
-def _changed_since(finding: SavedView, revision: str, versions: str) -> str:
-    pairs = [(f"revision {finding.revision}", f"revision {revision}")]
-    pairs += zip(finding.versions.split(", "), versions.split(", "))
+def _changed_since(view: SavedView, revision: str, versions: str) -> str:
+    pairs = [(f"revision {view.revision}", f"revision {revision}")]
+    pairs += zip(view.versions.split(", "), versions.split(", "))
     changed = [f"{then} then, {now} now" for then, now in pairs if then != now]
     if not changed:
-        return "Revision and versions are the same: the view, the model's files or the finding were changed."
+        return "Revision and versions are the same: the view, the model's files or the saved view were changed."
     return f"Not as it was: {'; '.join(changed)}."

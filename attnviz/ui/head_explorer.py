@@ -142,7 +142,7 @@ def measures_of(at: Selection) -> list[str]:
 
 
 def measured(at: Selection) -> dict[str, float]:
-    """What the grid says of the chosen head, where it shows a measure of heads and not their maps; for a finding."""
+    """What the grid says of the chosen head, where it shows a measure of heads and not their maps; for a saved view."""
     measure = current().measure
     if measure == "weight" or measure not in measures_of(at):
         return {}

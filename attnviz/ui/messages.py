@@ -37,7 +37,7 @@ def warn_link_too_long(place: Any) -> None:
     if names:
         place.info(
             f"The {address.in_words(names)} is too long for a link, which holds {address.LONGEST_TEXT:,} characters: "
-            "a copied link opens without it. “Keep this finding”, where a screen has it, saves all of the view as a "
+            "a copied link opens without it. “Save this view”, where a screen has it, saves all of the view as a "
             "file.",
             icon=":material/link_off:",
         )

@@ -1,4 +1,4 @@
-"""A finding is kept, and opened in a fresh session; a link is copied: by keyboard and by pointer, in a real browser."""
+"""A view is saved, and opened in a fresh session; a link is copied: by keyboard and by pointer, in a real browser."""
 
 import json
 
@@ -7,11 +7,11 @@ LINK = "heads?v=1&model=tiny-gpt&text=the+fox+saw+the+hen&layer=1&head=2&query=4
 NOTE = "crazy <img src=x onerror=alert(1)>\nsecond line"
 
 
-def test_a_finding_is_kept_by_keyboard_and_opens_the_same_view_in_a_fresh_session(browser, page, address, tmp_path):
+def test_a_view_is_saved_by_keyboard_and_opens_the_same_view_in_a_fresh_session(browser, page, address, tmp_path):
     page.goto(f"{address}/{LINK}")
     page.get_by_text("recomputed").first.wait_for(timeout=PATIENCE)
     page.wait_for_load_state("networkidle")
-    page.get_by_role("button", name="Keep this finding").press("Enter")
+    page.get_by_role("button", name="Save this view").press("Enter")
     box = page.get_by_label("Note")
     box.wait_for()
     box.focus()
@@ -19,15 +19,15 @@ def test_a_finding_is_kept_by_keyboard_and_opens_the_same_view_in_a_fresh_sessio
     page.keyboard.press("Tab")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
-    download.value.save_as(tmp_path / "finding.json")
-    assert json.loads((tmp_path / "finding.json").read_text())["note"] == NOTE, "not what was typed last"
+    download.value.save_as(tmp_path / "view.json")
+    assert json.loads((tmp_path / "view.json").read_text())["note"] == NOTE, "not what was typed last"
     assert page.get_by_role("dialog", name="Clear caches").count() == 0
 
     fresh = browser.new_context().new_page()
     problems = []
     fresh.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
     fresh.goto(f"{address}/findings")
-    fresh.locator("input[type=file]").set_input_files(tmp_path / "finding.json")
+    fresh.locator("input[type=file]").set_input_files(tmp_path / "view.json")
     fresh.get_by_role("button", name="Open").click(timeout=PATIENCE)
     fresh.get_by_text("The numbers still hold").wait_for(timeout=PATIENCE)
     fresh.locator(".gtitle", has_text="L1.H2").wait_for(timeout=PATIENCE)

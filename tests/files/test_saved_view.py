@@ -1,4 +1,4 @@
-"""A kept finding opens as it was saved, tells what no longer holds, and a damaged file says what is wrong with it."""
+"""A saved view opens as it was saved, tells what no longer holds, and a damaged file says what is wrong with it."""
 
 import json
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ def reading(weights=WEIGHTS, tokens=TOKENS):
     return AttentionMap(np.asarray(weights), groups, groups)
 
 
-def finding(**changes):
+def view(**changes):
     whole = SavedView(
         attnviz="0.1.0", page="heads", title="L0.H0", address={"v": "1", "text": "the cat"}, note="the cat looks back",
         model="tiny-gpt", revision="abc", saved="2026-11-21", versions=VERSIONS, certificate="recomputed",
@@ -38,13 +38,13 @@ def verdict(kept, weights=WEIGHTS, tokens=TOKENS, revision="abc", versions=VERSI
 
 
 @given(note=st.text(max_size=200), numbers=st.dictionaries(st.text(max_size=9), st.floats(-1e9, 1e9), max_size=9))
-def test_a_saved_finding_is_read_as_it_was(note, numbers):
-    kept = finding(note=note, numbers=numbers)
-    assert saved_view.load_saved_view(saved_view.as_json(kept).encode(), "finding.json") == kept
+def test_a_saved_view_is_read_as_it_was(note, numbers):
+    kept = view(note=note, numbers=numbers)
+    assert saved_view.load_saved_view(saved_view.as_json(kept).encode(), "view.json") == kept
 
 
 def test_the_chosen_cell_its_row_and_the_strongest_of_all_are_kept():
-    numbers = finding().numbers
+    numbers = view().numbers
     assert numbers["2 cat → 1 the"] == WEIGHTS[2, 1]
     assert {name for name in numbers if name.startswith("2 cat")} == {f"2 cat → {j} {t}" for j, t in enumerate(TOKENS)}
     assert "0 <s> → 0 <s>" in numbers and len(numbers) <= saved_view.MOST_NUMBERS
@@ -53,51 +53,51 @@ def test_the_chosen_cell_its_row_and_the_strongest_of_all_are_kept():
 def test_numbers_that_are_none_are_not_kept():
     weights = WEIGHTS.copy()
     weights[2, 1] = np.nan
-    saved_view.as_json(finding(numbers=saved_view.numbers_of(reading(weights), (2, 1))))
+    saved_view.as_json(view(numbers=saved_view.numbers_of(reading(weights), (2, 1))))
 
 
 def test_numbers_that_hold():
-    holds, says = verdict(finding())
+    holds, says = verdict(view())
     assert holds and "still hold" in says and "difference 0." in says
-    holds, says = verdict(finding(), WEIGHTS + 3e-8)
+    holds, says = verdict(view(), WEIGHTS + 3e-8)
     assert holds and "3e-08" in says
 
 
-def test_two_weights_that_change_places_do_not_make_a_finding_false():
+def test_two_weights_that_change_places_do_not_make_a_saved_view_false():
     """The strongest are told again by their places, not looked for again."""
     level = np.full((5, 5), 0.2)
-    kept = finding(numbers=saved_view.numbers_of(reading(level), (4, 0)))
+    kept = view(numbers=saved_view.numbers_of(reading(level), (4, 0)))
     assert verdict(kept, level + 1e-9 * np.arange(25).reshape(5, 5))[0]
 
 
 def test_numbers_that_differ_are_told_with_what_has_changed_since():
     weights = WEIGHTS.copy()
     weights[2, 1] += 0.25
-    holds, says = verdict(finding(), weights, revision="def", versions="attnviz 0.1.0, torch 2.14.0")
+    holds, says = verdict(view(), weights, revision="def", versions="attnviz 0.1.0, torch 2.14.0")
     assert not holds and "2 cat → 1 the: 0.3333 then, 0.5833 now" in says
     assert "revision abc then, revision def now" in says and "torch 2.13.0 then, torch 2.14.0 now" in says
     assert "attnviz 0.1.0 then" not in says, "named as changed though it is the same"
-    assert "are the same" in verdict(finding(), weights)[1]
+    assert "are the same" in verdict(view(), weights)[1]
 
 
 def test_tokens_that_are_not_there_any_more_are_told():
-    holds, says = verdict(finding(), WEIGHTS[:2, :2], TOKENS[:2])
+    holds, says = verdict(view(), WEIGHTS[:2, :2], TOKENS[:2])
     assert not holds and "2 cat → 1 the: not there now" in says
 
 
 def test_a_number_that_became_none_does_not_hold():
-    assert not verdict(finding(), WEIGHTS * np.nan)[0]
+    assert not verdict(view(), WEIGHTS * np.nan)[0]
 
 
 def damaged(**changes):
-    return json.dumps(asdict(finding()) | changes).encode()
+    return json.dumps(asdict(view()) | changes).encode()
 
 
-WHOLE = saved_view.as_json(finding()).encode()
+WHOLE = saved_view.as_json(view()).encode()
 DAMAGED = {
     "empty": b"",
     "blank": b"  \n",
-    "no JSON": b"finding",
+    "no JSON": b"saved",
     "half": WHOLE[: len(WHOLE) // 2],
     "no UTF-8": b"\xff\xfe\x00",
     "a picture": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
@@ -106,7 +106,7 @@ DAMAGED = {
     "a list": b"[]",
     "a number": b"7",
     "null": b"null",
-    "a string": b'"finding"',
+    "a string": b'"saved"',
     "another object": b'{"tokens": [], "weights": []}',
     "an endless number": damaged(numbers={"a": 0}).replace(b'"a": 0', b'"a": ' + b"9" * 5000),
     "a number beyond floats": damaged(numbers={"a": 10**400}),
@@ -132,8 +132,8 @@ DAMAGED = {
     "a date as number": damaged(saved=20261121),
     "a title in an object": damaged(title={}),
     **{
-        f"without its {part}": json.dumps({k: v for k, v in asdict(finding()).items() if k != part}).encode()
-        for part in asdict(finding())
+        f"without its {part}": json.dumps({k: v for k, v in asdict(view()).items() if k != part}).encode()
+        for part in asdict(view())
     },
 }
 
@@ -146,4 +146,4 @@ def test_a_damaged_file_says_what_is_wrong(file):
 
 
 def test_parts_of_a_later_version_are_left_out():
-    assert saved_view.load_saved_view(damaged(colour="red"), "mine.json") == finding()
+    assert saved_view.load_saved_view(damaged(colour="red"), "mine.json") == view()

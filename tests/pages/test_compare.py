@@ -94,16 +94,16 @@ def test_two_heavy_texts_are_asked_about_together_and_read_when_the_reader_agree
 
 
 def test_one_window_stands_over_both_texts_and_its_difference_is_kept(both):
-    """Seen by place alone, the second text would stand some words aside, and no finding would tell."""
+    """Seen by place alone, the second text would stand some words aside, and no saved view would tell."""
     app = both(head="1", head_b="1")
     shown = captions(app)
     assert "window count the tokens of A" in shown and "Only one side shows" not in shown
     assert "queries 98 to 133 of 306" in shown and "queries 92 to 127 of 300" in shown
     assert app.query_params["queries_at"] == "100" and app.query_params["window"] == "32"
     assert not app.exception and float(metrics(app)["Largest difference"]) < 0.5
-    finding = kept(app)
-    assert {finding["address"][name] for name in ("queries_at", "window")} == {"100", "32"}
-    again = opened(finding, page="compare.py")
+    view = kept(app)
+    assert {view["address"][name] for name in ("queries_at", "window")} == {"100", "32"}
+    again = opened(view, page="compare.py")
     assert "still hold" in told(again) and dict(again.query_params) == dict(app.query_params)
     app.slider(key="pick_queries_at").set_value(150).run()
     assert not app.exception and re.search(r"queries 1[45]\d to \d+ of 306", captions(app))
@@ -133,9 +133,9 @@ def test_a_head_before_and_after_another_was_removed():
     assert "L1.H1 after L0.H1 was zeroed." in captions(app) and badges(app).count("recomputed") == 2
     assert "both passes" in captions(app) and "self-repair" in " ".join(box.value for box in app.markdown)
     assert list(app.dataframe[0].value)[::2] == ["expected before", "expected after"]
-    finding = kept(app)
-    assert finding["title"] == "L1.H1 after L0.H1 was zeroed − L1.H1" and "both passes" in finding["certificate"]
-    again = opened(finding, page="compare.py")
+    view = kept(app)
+    assert view["title"] == "L1.H1 after L0.H1 was zeroed − L1.H1" and "both passes" in view["certificate"]
+    again = opened(view, page="compare.py")
     assert "still hold" in told(again) and dict(again.query_params) == dict(app.query_params)
     zeroed = metrics(app)
     app.segmented_control(key="pick_ablation").set_value("mean").run()
