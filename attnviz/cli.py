@@ -144,17 +144,17 @@ def _validate_architectures(chosen: argparse.Namespace) -> int:
     from attnviz.validation.architectures import validate_architectures
 
     report = validate_architectures(
-        chosen.architectures, progress=lambda finding: print(finding.in_one_line, file=sys.stderr, flush=True)
+        chosen.architectures, progress=lambda result: print(result.in_one_line, file=sys.stderr, flush=True)
     )
-    findings = report["architectures"]
+    results = report["architectures"]
     if chosen.json:
         _print_json(report)
     else:
-        passed = sum(finding["passed"] for finding in findings)
-        compared = sum(finding["heads_compared"] > 0 for finding in findings)
-        print(f"transformers {report['transformers']}: {passed} of {len(findings)} architectures passed")
-        print(f"{compared - passed} failed, {len(findings) - compared} could not be compared")
-    return 1 if any(finding["heads_compared"] and not finding["passed"] for finding in findings) else 0
+        passed = sum(result["passed"] for result in results)
+        compared = sum(result["heads_compared"] > 0 for result in results)
+        print(f"transformers {report['transformers']}: {passed} of {len(results)} architectures passed")
+        print(f"{compared - passed} failed, {len(results) - compared} could not be compared")
+    return 1 if any(result["heads_compared"] and not result["passed"] for result in results) else 0
 
 
 def _label(chosen: argparse.Namespace) -> int:

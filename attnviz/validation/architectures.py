@@ -15,7 +15,7 @@ from attnviz.validation.results import Certificate
 
 
 @dataclass(frozen=True)
-class Finding:
+class ArchitectureResult:
     """What came of one architecture: the largest errors over its texts, or the reason why nothing was compared."""
 
     name: str
@@ -39,11 +39,11 @@ class Finding:
 
 
 def validate_architectures(
-    names: Sequence[str] = (), *, progress: Callable[[Finding], object] | None = None
+    names: Sequence[str] = (), *, progress: Callable[[ArchitectureResult], object] | None = None
 ) -> dict[str, Any]:
     """Certify the named architectures, or all of them; the stable JSON shape of `validate --architectures`.
 
-    `progress(finding)` is called after each. Raises AttnvizError for a name that is no text architecture.
+    `progress(result)` is called after each. Raises AttnvizError for a name that is no text architecture.
     """
     known = zoo.architectures()
     for name in names:
@@ -51,32 +51,34 @@ def validate_architectures(
             raise AttnvizError(
                 f"'{in_one_line(name)}' is no text architecture of transformers {transformers.__version__}."
             )
-    findings = []
+    results = []
     for name in names or known:
-        findings.append(examine(name))
+        results.append(examine(name))
         if progress is not None:
-            progress(findings[-1])
-    return {"transformers": transformers.__version__, "architectures": [asdict(finding) for finding in findings]}
+            progress(results[-1])
+    return {"transformers": transformers.__version__, "architectures": [asdict(result) for result in results]}
 
 
-def examine(name: str) -> Finding:
+def examine(name: str) -> ArchitectureResult:
     """Build, capture and certify one architecture."""
     try:
         module = zoo.build(name)
     except AttnvizError as error:
-        return Finding(name, reason=str(error))
+        return ArchitectureResult(name, reason=str(error))
     certificates: list[Certificate] = []
     for padded in (False, True):
         inputs = zoo.batch(module, padded=padded)
         try:
             route, texts = capture_batch(module, inputs)
         except Uncapturable as error:
-            return Finding(name, reason=str(error))
+            return ArchitectureResult(name, reason=str(error))
         except Exception as error:  # whatever the model itself raises
-            return Finding(name, reason=f"It does not run on {'padded ' if padded else ''}text: {in_one_line(error)}.")
+            return ArchitectureResult(
+                name, reason=f"It does not run on {'padded ' if padded else ''}text: {in_one_line(error)}."
+            )
         certificates += certify_batch(module, name, inputs, route, texts)
     whole = merged(certificates)
-    return Finding(
+    return ArchitectureResult(
         name=name,
         route=whole.route,
         passed=whole.passed,

@@ -35,15 +35,15 @@ def stored_report() -> dict[str, Any]:
 
 def as_markdown(report: dict[str, Any]) -> str:
     """The page: counts, and a row an architecture."""
-    findings = report["architectures"]
-    passed = [finding for finding in findings if finding["passed"]]
+    results = report["architectures"]
+    passed = [result for result in results if result["passed"]]
     heading = HEADING.format(
         version=report["transformers"],
         passed=len(passed),
-        total=len(findings),
-        **{route: sum(finding["route"] == route for finding in passed) for route in ("interface", "fallback")},
+        total=len(results),
+        **{route: sum(result["route"] == route for result in passed) for route in ("interface", "fallback")},
     )
-    return heading + "".join(_row(finding) for finding in findings)
+    return heading + "".join(_row(result) for result in results)
 
 
 def decade(error: float | None) -> str:
@@ -53,12 +53,12 @@ def decade(error: float | None) -> str:
     return "0" if error == 0 else f"1e{math.ceil(math.log10(error))}"
 
 
-def _row(finding: dict[str, Any]) -> str:
-    heads = f"{finding['heads_compared']} of {finding['heads_expected']}" if finding["route"] else ""
-    verdict = "yes" if finding["passed"] else "**no**" if finding["route"] else "not compared"
-    errors = (decade(finding[name]) for name in ("weight_error", "drift", "output_error"))
-    reason = (finding["reason"] or "").replace("|", "\\|").replace("<", "&lt;")
-    return f"| {' | '.join([finding['name'], finding['route'] or '', heads, verdict, *errors, reason])} |\n"
+def _row(result: dict[str, Any]) -> str:
+    heads = f"{result['heads_compared']} of {result['heads_expected']}" if result["route"] else ""
+    verdict = "yes" if result["passed"] else "**no**" if result["route"] else "not compared"
+    errors = (decade(result[name]) for name in ("weight_error", "drift", "output_error"))
+    reason = (result["reason"] or "").replace("|", "\\|").replace("<", "&lt;")
+    return f"| {' | '.join([result['name'], result['route'] or '', heads, verdict, *errors, reason])} |\n"
 
 
 if __name__ == "__main__":

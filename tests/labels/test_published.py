@@ -15,7 +15,7 @@ def test_a_model_is_known_by_the_last_part_of_its_name(name):
 @pytest.mark.parametrize(
     "model", [("gpt2", "gpt2", 24, 16), ("gpt2", "llama", 12, 12), ("my-gpt2", "gpt2", 12, 12), ("a", "gpt2", 4, 4)]
 )  # fmt: skip
-def test_another_model_of_that_name_is_not_told_their_findings(model):
+def test_another_model_of_that_name_is_not_told_their_labels(model):
     assert claims(*model) == ()
 
 

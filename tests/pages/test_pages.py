@@ -279,7 +279,7 @@ def test_scaling_page_follows_its_slider():
 def test_architectures_are_searched_and_each_that_fails_says_why():
     """ "Does it support my model?" is the first question; the answer must be there, reason included."""
     app = open_app("architectures.py")
-    passed = [finding["passed"] for finding in stored_report()["architectures"]]
+    passed = [result["passed"] for result in stored_report()["architectures"]]
     assert f"**{sum(passed)} of {len(passed)}**" in " ".join(box.value for box in app.markdown)
     app.text_input(key="pick_architecture").set_value("mamba").run()
     table = app.dataframe[0].value

@@ -42,20 +42,20 @@ def test_the_stored_table_is_of_this_release():
     """A table of another transformers, or with names missing, promises what nobody has checked."""
     report = stored_report()
     assert report["transformers"] == transformers.__version__
-    assert [finding["name"] for finding in report["architectures"]] == zoo.architectures()
+    assert [result["name"] for result in report["architectures"]] == zoo.architectures()
 
 
 def test_the_stored_table_keeps_the_promise():
-    findings = stored_report()["architectures"]
-    assert sum(finding["passed"] for finding in findings) >= 200
-    for finding in findings:
-        assert finding.keys() == KEYS
-        if finding["passed"]:
-            assert finding["route"] in ("interface", "fallback") and finding["padded"] and finding["reason"] is None
-            assert finding["heads_compared"] == finding["heads_expected"] > 0, finding["name"]
-            assert finding["weight_error"] <= 1e-5 and finding["output_error"] <= 1e-5
+    results = stored_report()["architectures"]
+    assert sum(result["passed"] for result in results) >= 200
+    for result in results:
+        assert result.keys() == KEYS
+        if result["passed"]:
+            assert result["route"] in ("interface", "fallback") and result["padded"] and result["reason"] is None
+            assert result["heads_compared"] == result["heads_expected"] > 0, result["name"]
+            assert result["weight_error"] <= 1e-5 and result["output_error"] <= 1e-5
         else:
-            assert finding["heads_compared"] == 0 and finding["reason"].endswith("."), finding["name"]
+            assert result["heads_compared"] == 0 and result["reason"].endswith("."), result["name"]
 
 
 def test_the_page_is_made_from_the_stored_table():
@@ -71,7 +71,7 @@ def test_errors_read_as_decades(error, text):
     assert decade(error) == text
 
 
-STORED = {finding["name"]: finding for finding in stored_report()["architectures"]}
+STORED = {result["name"]: result for result in stored_report()["architectures"]}
 
 
 @pytest.mark.parametrize("name", rotated(STORED))
@@ -82,7 +82,7 @@ def test_the_stored_table_is_what_a_run_gives(name):
     assert {key: now[key] for key in same} == {key: STORED[name][key] for key in same}
 
 
-@pytest.mark.parametrize("name", rotated(name for name, finding in STORED.items() if finding["passed"]))
+@pytest.mark.parametrize("name", rotated(name for name, result in STORED.items() if result["passed"]))
 def test_a_wrong_scale_is_red_in_every_architecture(name):
     """None of them passes because its softmax is flat, or its rows are left out."""
     module = zoo.build(name)
@@ -97,10 +97,10 @@ def test_a_wrong_scale_is_red_in_every_architecture(name):
 
 @pytest.mark.parametrize("name", BY_INTERFACE + BY_TAP)
 def test_an_architecture_passes_by_its_route(name):
-    finding = examine(name)
-    assert finding.passed, finding
-    assert finding.route == ("fallback" if name in BY_TAP else "interface")
-    assert finding.heads_compared == finding.heads_expected >= 8 and finding.padded
+    result = examine(name)
+    assert result.passed, result
+    assert result.route == ("fallback" if name in BY_TAP else "interface")
+    assert result.heads_compared == result.heads_expected >= 8 and result.padded
 
 
 @pytest.mark.parametrize("name", BY_INTERFACE + BY_TAP)
@@ -183,9 +183,9 @@ def test_the_command_in_json(capsys):
     out, err = capsys.readouterr()
     report = json.loads(out)
     assert report.keys() == {"transformers", "architectures"} and report["transformers"] == transformers.__version__
-    assert [finding["name"] for finding in report["architectures"]] == ["bert", "bloom", "fnet"]
-    assert all(finding.keys() == KEYS for finding in report["architectures"])
-    assert [finding["passed"] for finding in report["architectures"]] == [True, True, False]
+    assert [result["name"] for result in report["architectures"]] == ["bert", "bloom", "fnet"]
+    assert all(result.keys() == KEYS for result in report["architectures"])
+    assert [result["passed"] for result in report["architectures"]] == [True, True, False]
     assert len(err.splitlines()) == 3, "one line an architecture, as it goes"
 
 
@@ -226,5 +226,5 @@ def test_a_model_that_fails_on_text_gives_its_reason(monkeypatch):
         raise torch.OutOfMemoryError("too\nmuch")
 
     monkeypatch.setattr(module, "capture_batch", fail)
-    finding = examine("bert")
-    assert not finding.passed and "does not run on text: too much" in finding.reason
+    result = examine("bert")
+    assert not result.passed and "does not run on text: too much" in result.reason
