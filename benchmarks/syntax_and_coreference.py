@@ -86,7 +86,7 @@ class Evaluation:
 
 
 def evaluate(model: LoadedModel, done: LabelResults, corpus: Corpus, sample: int | None = None) -> Evaluation:
-    """A studied model on the gold answers of a file, or of `sample` of its texts."""
+    """A labelled model on the gold answers of a file, or of `sample` of its texts."""
     texts = corpus.texts if sample is None else spread(corpus.texts, sample)
     causal = done.heads[0].kind == "decoder"
     special_tokens = special_tokens_of(model.tokenizer, causal, model.limit)

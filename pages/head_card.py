@@ -99,7 +99,7 @@ def in_your_sentence(at: Head, label: str, given: list[str]) -> dict[str, float]
 url_state()
 on_screen("kind", "query", "key")
 banner = saved_views.banner("head_card")
-entry, results = labels.study_here()
+entry, results = labels.results_here()
 heading, pickers_of_head = st.columns([3, 2], vertical_alignment="bottom")
 with pickers_of_head:
     number = labels.pick_head(results)
@@ -117,7 +117,7 @@ with left:
     with st.container(horizontal=True):
         export_menu(
             "evidence", name_of(entry.name, at, "labels"),
-            partial(exports.of_study, f"Labels of {at}", figures.evidence_charts, entry, results, taken),
+            partial(exports.of_label_results, f"Labels of {at}", figures.evidence_charts, entry, results, taken),
         )  # fmt: skip
         save = saved_views.popover()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")

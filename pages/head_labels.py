@@ -35,7 +35,7 @@ url_state()
 on_screen("kind", "layer", "head")
 st.title("What does each head seem to do?")
 banner = saved_views.banner("head_labels")
-entry, results = labels.study_here()
+entry, results = labels.results_here()
 number = labels.place(results)
 chosen = results.heads[number]
 n_labelled = sum(bool(found) for found in results.found)

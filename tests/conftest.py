@@ -51,7 +51,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {  # name: kind of tokeni
 
 @pytest.fixture(scope="session", autouse=True)
 def kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Studies are kept in this run's own folder, which its workers share, never in the user's cache."""
+    """Label results are kept in this run's own folder, which its workers share, never in the user's cache."""
     base = tmp_path_factory.getbasetemp()
     os.environ["ATTNVIZ_CACHE"] = str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache")
 

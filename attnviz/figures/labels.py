@@ -202,7 +202,7 @@ def head_evidence(rows: Sequence[tuple[str, Evidence]], *, title: str, theme: st
 def label_charts(
     results: LabelResults, layer: int, head: int, *, label: str, confidence: str, scores_of: str, theme: str = "light"
 ) -> dict[str, go.Figure]:
-    """Every head of a study with the first of its labels that count (`label` "" for all kinds), the evidence of one
+    """Every head of a model with the first of its labels that count (`label` "" for all kinds), the evidence of one
     head, and one label's scores over all heads."""
     at = layer, head
     cells = first_labels(results, label, confidence)
@@ -215,7 +215,7 @@ def label_charts(
 
 
 def evidence_charts(results: LabelResults, layer: int, head: int, *, theme: str = "light") -> dict[str, go.Figure]:
-    """The labels that a head of a study has, and those that it comes closest to."""
+    """The labels that a head has, and those that it comes closest to."""
     number = [(one.layer, one.head) for one in results.heads].index((layer, head))
     rows = [(spelt(one.label), one) for one in closest(results, number)]
     return {"evidence": head_evidence(rows, title="Scores and thresholds", theme=theme)}

@@ -1,4 +1,4 @@
-"""Studies kept on disk, so that a model is labelled once: found again by what the model holds, not by its name."""
+"""Label results on disk, so that a model is labelled once: found again by what the model holds, not by its name."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from .results import LabelResults, LabelScores
 from .scores import Progress
 
 ARRAYS = ("score", "baseline", "low", "high", "enrichment", "threshold", "again", "best", "worst")
-SHIPPED = BUNDLED / "labels"
+BUNDLED_RESULTS = BUNDLED / "labels"
 DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def evaluate_or_load(
     model: LoadedModel, corpus: Corpus | None = None, progress: Progress | None = None, again: bool = False
 ) -> LabelResults:
-    """The study that was kept, or a new one, which is kept: where there is none, where a label was added or has another
-    version since, and with `again` always. Arguments and errors as in `evaluate_heads`."""
+    """The label results that were kept. Where there are none, or where a label was added or has another version since,
+    and with `again` always: new ones, which are kept. Arguments and errors as in `evaluate_heads`."""
     found = None if again else load_cached(model, corpus)
     if found is None or found.versions != versions():
         found = evaluate_heads(model, corpus, progress)
@@ -49,7 +49,7 @@ def evaluate_or_load(
 def measure_or_load_effects(
     model: LoadedModel, found: LabelResults, corpus: Corpus | None = None, progress: Progress | None = None
 ) -> LabelResults:
-    """The study with its effects, which are measured where it has none, and kept. Errors as in `with_effects`."""
+    """The label results with effects; where there are none, they are measured and kept. Errors as in `with_effects`."""
     if found.effects is None:
         found = with_effects(model, found, progress)
         store(found, cache_path(model, corpus))
@@ -57,15 +57,15 @@ def measure_or_load_effects(
 
 
 def load_cached(model: LoadedModel, corpus: Corpus | None = None) -> LabelResults | None:
-    """The study that was kept of this model on this corpus, or shipped with it, without labels that are gone or have
-    another version now; None where there is none."""
+    """The label results that were kept of this model on this corpus, or come with it, without labels that are gone or
+    have another version now; None where there are none."""
     place = cache_path(model, corpus)
-    return read(place, model) or read(SHIPPED / place.name, model)
+    return read(place, model) or read(BUNDLED_RESULTS / place.name, model)
 
 
 def cache_path(model: LoadedModel, corpus: Corpus | None = None) -> Path:
-    """Where a study of this model on this corpus is kept: another file for other weights or probes, or where all labels
-    are judged in another way. What a single label means is no part of it: the file holds the version of each.
+    """Where the results of this model on this corpus are kept: another file for other weights or probes, or where all
+    labels are judged in another way. What a single label means is no part of it: the file holds the version of each.
 
     In the folder that the environment variable ATTNVIZ_CACHE names, by default ~/.cache/attnviz.
     """
@@ -78,7 +78,7 @@ def cache_path(model: LoadedModel, corpus: Corpus | None = None) -> Path:
 
 
 def store(found: LabelResults, place: Path) -> None:
-    """Write a study, all of it or nothing; a place that cannot be written is left alone."""
+    """Write label results, all of them or nothing; a place that cannot be written is left alone."""
     scores = found.scores.values()
     nothing = np.full(len(found.heads), np.nan)
     copies = np.empty(0) if found.copies is None else found.copies
@@ -109,8 +109,8 @@ def store(found: LabelResults, place: Path) -> None:
 
 
 def read(place: Path, model: LoadedModel) -> LabelResults | None:
-    """The study kept there, under the model's present name, with the labels that still hold; None where there is none,
-    or a damaged one."""
+    """The label results kept there, under the model's present name, with the labels that still hold; None where there
+    are none, or damaged ones."""
     try:
         with np.load(place, allow_pickle=False) as file:
             arrays = {name: file[name] for name in (*ARRAYS, "rest", "entropy", "copies")}

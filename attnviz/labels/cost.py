@@ -15,7 +15,7 @@ TIMED = 8  # passages
 
 
 def cost(model: LoadedModel) -> tuple[int, float]:
-    """About how many tokens a study of this model reads, and how many seconds it takes here, by a timing of a few.
+    """About how many tokens labelling this model reads, and how many seconds it takes here, by a timing of a few.
 
     Raises AttnvizError for a model that cannot be labelled.
     """

@@ -99,7 +99,7 @@ INTACT = Removal(frozenset(), "mean")
 
 
 def with_effects(model: LoadedModel, results: LabelResults, progress: Progress | None = None) -> LabelResults:
-    """The study with what removing heads does to the behaviour that their labels speak of.
+    """The label results with what ablating heads does to the behaviour that their labels speak of.
 
     Each label's "effect" becomes {"task", "metric", "base", "mean", "resample", "random_low", "random_high", "n"}, or
     None where the label claims nothing of behaviour or the model does not behave so. All are values of the metric,

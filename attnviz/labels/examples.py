@@ -120,8 +120,8 @@ def as_typable_text(model: LoadedModel, ids: Iterable[int], text: str) -> str | 
 def trigger(
     model: LoadedModel, results: LabelResults, label: str, number: int, probes: Asked
 ) -> tuple[str, float] | None:
-    """Of the study's sentences for a label, those that can be typed: the one in which head `number` puts most weight on
-    its targets, and that weight. Looks at TRIED sentences, the head's own best first; None if none can be typed."""
+    """Of a label's probe sentences that can be typed, the one in which head `number` puts most weight on its targets,
+    and that weight. Looks at TRIED sentences, the head's own best first; None if none can be typed."""
     scores, head = results.scores[label], results.heads[number]
     order = [*scores.best[number], *scores.best.ravel(), *scores.worst.ravel()]
     candidates = (results.examples[place] for place in dict.fromkeys(map(int, order)))

@@ -91,7 +91,7 @@ class LabelResults:
 
 
 def as_table(labelled: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a label of a study's JSON, unlabelled heads with label None; an effect is JSON, as text."""
+    """One row a label of the JSON of label results, unlabelled heads with label None; an effect is JSON, as text."""
     address = ("kind", "layer", "head", "rest_share", "entropy_share")
     rows = [
         {key: head[key] for key in address} | found | {"effect": found["effect"] and json.dumps(found["effect"])}

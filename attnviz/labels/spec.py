@@ -62,7 +62,7 @@ class Explained:
 class LabelSpec:
     """Everything about one label.
 
-    order: its place in lists, and in the study. letter and family: how pictures draw it (`figures.labels.FAMILIES`).
+    order: its place in lists and in results. letter and family: how pictures draw it (`figures.labels.FAMILIES`).
     example: a short text, and the targets in it that a head with this job alone would look at.
 
     What is asked, each on one kind of probe, and None where the label is not asked there:

@@ -67,7 +67,7 @@ def telling(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def evidence(results: LabelResults, number: int, label: str) -> Evidence:
-    """One label of one head of a study, as figures take it."""
+    """One label of one head, as figures take it."""
     one = results.scores[label]
     given = next((row["confidence"] for row in results.found[number] if row["label"] == label), "")
     names = ("score", "low", "high", "baseline", "threshold")

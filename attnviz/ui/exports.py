@@ -267,7 +267,7 @@ def of_head_charts(
     return FigureSet.of_charts(f"{title} of {trace.model}", make(trace, head, **chosen, theme=look), look, told, python)
 
 
-def of_study(
+def of_label_results(
     title: str,
     make: Callable[..., dict],
     entry: ModelEntry,

@@ -38,7 +38,7 @@ EFFECT_COLUMNS = {
 }
 
 
-def study_here() -> tuple[ModelEntry, LabelResults]:
+def results_here() -> tuple[ModelEntry, LabelResults]:
     """The chosen model and its label results; where there are none, the page offers to make them or says why not,
     and ends."""
     entry = pickers.entry_here()
@@ -315,7 +315,7 @@ def take_mosaic(entry: ModelEntry, results: LabelResults, key: str, chosen: Head
                 "confidence": current().confidence, "scores_of": scores_of(results)}  # fmt: skip
     export_menu(
         key, name_of(entry.name, "head labels"),
-        partial(exports.of_study, "Head labels", figures.label_charts, entry, results, settings),
+        partial(exports.of_label_results, "Head labels", figures.label_charts, entry, results, settings),
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def picture(name, look="light"):
     results, settings = load_cached(load_model("tiny-gpt")), {"layer": 1, "head": 1}
     if name == "head_labels":
         settings |= {"label": "", "confidence": "low", "scores_of": "induction"}
-    return exports.of_study(
+    return exports.of_label_results(
         name,
         {"head_labels": figures.label_charts, "head_evidence": figures.evidence_charts}[name],
         find_model("tiny-gpt"),

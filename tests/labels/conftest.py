@@ -1,4 +1,4 @@
-"""A text of one's own, which the slow steps share: a study of it is kept, and made once in a run."""
+"""A text of one's own, which the slow steps share: its label results are kept, and made once in a run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A study is kept once and found again by what the model holds; a damaged file is as good as none."""
+"""Label results are kept once and found again by what the model holds; a damaged file is as good as none."""
 
 import copy
 import json
@@ -26,12 +26,12 @@ def model():
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTNVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(cache, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(cache, "BUNDLED_RESULTS", tmp_path / "shipped")
     return tmp_path / "labels"
 
 
 def made_up(again: bool = True) -> LabelResults:
-    """A study of two heads and one label."""
+    """Label results of two heads and one label."""
     share = np.array([0.5, 1 / 3])
     scores = LabelScores(
         *[share] * 6, again=share if again else None, n=200, units=48, best=np.array([[0] * 3, [1] * 3]),
@@ -46,7 +46,7 @@ def made_up(again: bool = True) -> LabelResults:
 
 
 def plain(found: LabelResults) -> dict:
-    """All of a study, arrays as lists."""
+    """All label results, arrays as lists."""
     return {
         **found.json(),
         "revision": found.revision,
@@ -90,7 +90,7 @@ def test_reading_a_text_changes_no_fingerprint(name, minilm):
     assert fingerprint(fresh) == before == fingerprint(load_model(name))
 
 
-def test_other_weights_texts_and_versions_are_another_study(model, monkeypatch):
+def test_other_weights_texts_and_versions_are_other_results(model, monkeypatch):
     places = {
         cache.cache_path(model),
         cache.cache_path(model, parse(b"A text.", "a.txt")),
@@ -134,7 +134,7 @@ def test_a_damaged_file_is_ignored_and_rewritten(model, folder, damage):
 
 def test_a_place_that_cannot_be_written_stops_nobody(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    cache.store(made_up(), tmp_path / "file" / "study.npz")
+    cache.store(made_up(), tmp_path / "file" / "results.npz")
 
 
 def test_effects_are_measured_once(model, monkeypatch):

@@ -90,7 +90,7 @@ def test_one_file_adds_a_label_everywhere(with_a_new_label):
     assert "next_but_one" in said["choices"] and said["address"] == "next_but_one"
 
 
-def test_a_new_label_voids_no_kept_study(with_a_new_label):
+def test_a_new_label_voids_no_kept_results(with_a_new_label):
     """A model of one's own takes minutes to label."""
     assert with_a_new_label["kept"] == sorted(LABELS) and with_a_new_label["shown"]
 

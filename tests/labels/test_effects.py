@@ -49,8 +49,8 @@ def planted() -> LoadedModel:
     return LoadedModel(module.transformer, tokenizer, "planted", "", "gpt2", "cpu", POSITIONS, module)
 
 
-def studied(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads: int = N_HEADS, kind="decoder"):
-    """A study of labels by head: (label, confidence)."""
+def labelled(found: dict[Head, list[tuple[str, str]]], n_layers: int = 3, n_heads: int = N_HEADS, kind="decoder"):
+    """Label results by head: (label, confidence)."""
     heads = tuple(Head(kind, layer, head) for layer in range(n_layers) for head in range(n_heads))
     rows = [
         [{"label": label, "confidence": sure, "effect": None} for label, sure in found.get(head, [])] for head in heads
@@ -64,7 +64,7 @@ def effects_in(results: LabelResults) -> dict[tuple[Head, str], dict]:
 
 
 def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
-    given = studied(
+    given = labelled(
         {
             PREVIOUS: [("previous_token", "high"), ("local", "high")],
             INDUCTION: [("induction", "medium")],
@@ -125,7 +125,7 @@ def test_a_resample_comes_from_another_text_of_the_same_length(planted):
 
 def test_controls_are_other_heads_of_the_same_layers():
     sure = {Head("decoder", 1, 0): "high", Head("decoder", 1, 1): "medium", Head("decoder", 1, 2): "low"}
-    given = studied({head: [("induction", one)] for head, one in sure.items()}, n_layers=2, n_heads=4)
+    given = labelled({head: [("induction", one)] for head, one in sure.items()}, n_layers=2, n_heads=4)
     rows = dict(zip(given.heads, given.found))
     *single, both = trials_of("induction", rows)
     assert [sorted(trial.heads) for trial in single] == [[Head("decoder", 1, head)] for head in range(3)]
@@ -139,7 +139,7 @@ def test_controls_are_other_heads_of_the_same_layers():
 
 
 def test_a_model_that_predicts_nothing_gets_a_reason(planted):
-    results = with_effects(replace(planted, language_model=None), studied({INDUCTION: [("induction", "high")]}))
+    results = with_effects(replace(planted, language_model=None), labelled({INDUCTION: [("induction", "high")]}))
     assert "no language-model head" in results.effects["reason"]
     assert effects_in(results) == {(INDUCTION, "induction"): None} and results.effects["together"] == {}
 
@@ -148,7 +148,7 @@ def test_an_ability_that_is_not_there_cannot_be_taken_away(planted):
     """An output layer of zeros guesses; its words are no pronouns either."""
     dull = planted_language_model(gain=0.0).float()
     model = replace(planted, module=dull.transformer, language_model=dull)
-    results = with_effects(model, studied({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
+    results = with_effects(model, labelled({INDUCTION: [("induction", "high"), ("coreference", "high")]}))
     assert not any(effects_in(results).values()) and results.effects["reason"] is None
     assert "does not do this itself" in results.effects["unmeasured"]["induction"]
     assert "do not fit" in results.effects["unmeasured"]["coreference"]
@@ -213,7 +213,7 @@ def test_an_encoder_is_asked_behind_masks():
 )
 def test_the_heads_that_the_cards_name_matter(name, head, label):
     """Three times as much as any other head of their layer; in tiny-gpt one of these is an induction head too."""
-    given = studied({head: [(label, "high")]}, 4, 4, head.kind)
+    given = labelled({head: [(label, "high")]}, 4, 4, head.kind)
     effect = effects_in(with_effects(load_model(name), given))[head, label]
     changes = {key: abs(effect[key] - effect["base"]) for key in ("mean", "resample", "random_low", "random_high")}
     assert min(changes["mean"], changes["resample"]) > max(1, 3 * changes["random_low"], 3 * changes["random_high"])

@@ -1,4 +1,4 @@
-"""A study says more than its verdicts: every score with its evidence, and the texts to look at."""
+"""Label results say more than their verdicts: every score with its evidence, and the texts to look at."""
 
 import json
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from attnviz.labels import cache as keeping
+from attnviz.labels import cache as label_cache
 from attnviz.labels.cache import load_cached
 from attnviz.models.loading import load_model
 from attnviz.ui import confirm_run
@@ -24,27 +24,27 @@ def written(app):
 
 @pytest.fixture
 def nothing_kept(monkeypatch):
-    """No study but those that this test makes."""
+    """No label results but those that this test makes."""
     from attnviz.ui import cache
 
-    monkeypatch.setattr(keeping, "load_cached", lambda model: None)
+    monkeypatch.setattr(label_cache, "load_cached", lambda model: None)
     cache._cached_results.clear()
     yield monkeypatch
     cache._cached_results.clear()
 
 
-def test_a_model_without_a_study_gets_an_offer_with_its_cost_and_nothing_runs(nothing_kept):
-    nothing_kept.setattr(keeping, "evaluate_or_load", lambda *_: pytest.fail("labelled without being asked"))
+def test_a_model_without_results_gets_an_offer_with_its_cost_and_nothing_runs(nothing_kept):
+    nothing_kept.setattr(label_cache, "evaluate_or_load", lambda *_: pytest.fail("labelled without being asked"))
     for page in ("head_labels.py", "head_card.py"):
         app = open_labels(page)
         assert not app.get("plotly_chart") and re.search(r"about \d\d,\d00 tokens", written(app))
         assert app.button[0].label.startswith("Label its heads (")
 
 
-def test_a_study_from_before_a_label_is_shown_and_can_be_made_again(nothing_kept):
+def test_results_from_before_a_label_are_shown_and_can_be_made_again(nothing_kept):
     results = load_cached(load_model("tiny-gpt"))
     older = {name: version for name, version in results.versions.items() if name != "same_word"}
-    nothing_kept.setattr(keeping, "load_cached", lambda model: replace(results, versions=older))
+    nothing_kept.setattr(label_cache, "load_cached", lambda model: replace(results, versions=older))
     app = open_labels()
     assert "new or changed since this model was labelled: same word." in written(app) and app.get("plotly_chart")
     assert "Label its heads again" in [button.label for button in app.button]
@@ -53,14 +53,14 @@ def test_a_study_from_before_a_label_is_shown_and_can_be_made_again(nothing_kept
 def test_labelling_shows_how_far_it_is_and_can_be_stopped(nothing_kept):
     stages = []
 
-    def study_once(model, progress):
+    def evaluate_once(model, progress):
         for done in (50, 100):
             progress(done, 100)
             stages.append(done)
-        nothing_kept.setattr(keeping, "load_cached", lambda model: found)
+        nothing_kept.setattr(label_cache, "load_cached", lambda model: found)
 
     found = load_cached(load_model("tiny-gpt"))
-    nothing_kept.setattr(keeping, "evaluate_or_load", study_once)
+    nothing_kept.setattr(label_cache, "evaluate_or_load", evaluate_once)
     app = open_labels()
     app.button[0].click().run()
     assert stages == [50, 100] and not app.exception
@@ -87,13 +87,13 @@ def test_effects_are_measured_when_asked_for_and_told_with_what_they_are_held_ag
               "random_low": 0.45, "random_high": 0.55, "n": 65}  # fmt: skip
     found = [[row | {"effect": effect} for row in rows] for rows in results.found]
     said_of = {"reason": None, "unmeasured": {"local": "It claims nothing."}, "together": {}}
-    nothing_kept.setattr(keeping, "load_cached", lambda model: unmeasured)
+    nothing_kept.setattr(label_cache, "load_cached", lambda model: unmeasured)
 
     def effects_once(model, given, progress):
         progress(1, 2)
-        nothing_kept.setattr(keeping, "load_cached", lambda model: replace(results, found=found, effects=said_of))
+        nothing_kept.setattr(label_cache, "load_cached", lambda model: replace(results, found=found, effects=said_of))
 
-    nothing_kept.setattr(keeping, "measure_or_load_effects", effects_once)
+    nothing_kept.setattr(label_cache, "measure_or_load_effects", effects_once)
     app = open_labels()
     assert set(app.dataframe[0].value["effect"]) == {"not measured"}
     next(button for button in app.button if button.label == "Measure effects").click().run()
@@ -192,7 +192,7 @@ def test_published_heads_stand_beside_ours(tiny_folder, nothing_kept, tmp_path):
         scores={label: widened(one) for label, one in made.scores.items()},
         examples=[(1, 2, 3, 4, 5)] * len(made.examples),
     )  # fmt: skip
-    nothing_kept.setattr(keeping, "load_cached", lambda model: results)
+    nothing_kept.setattr(label_cache, "load_cached", lambda model: results)
     model = str(tmp_path / "gpt2")
     app = open_app("head_card.py", model=model, layer="5", head="5", text="the cat sat")
     assert not app.exception and not app.error
@@ -222,7 +222,7 @@ def test_heads_says_a_heads_labels_and_shows_all_by_label():
     assert {"previous token", "induction"} <= set(app.dataframe[0].value["label"])
 
 
-def test_heads_of_a_model_without_a_study_cannot_be_ordered_by_label():
+def test_heads_of_a_model_without_results_cannot_be_ordered_by_label():
     app = open_app("heads.py", model=MINILM, measure="label")
     assert not app.exception and app.selectbox(key="pick_measure").value == ""
     assert "not labelled yet" in written(app)
