@@ -69,7 +69,7 @@ def pick_head(place, letter: str, suffix: str, trace: Trace) -> Head:
 
 
 def pick_ablated(entry) -> dict:
-    """The heads that side B goes without and what stands in their place, as `cache.trace_of` takes them."""
+    """The heads that side B goes without, and what replaces their outputs, as `cache.trace_of` takes them."""
     heads = cache.heads_of(entry.name, entry.revision)
     kinds = {head.kind for head in heads}
     kind = chosen.kind if chosen.kind in kinds else heads[0].kind

@@ -37,6 +37,6 @@ for kind in [chosen.label] if chosen.label else LABELS:
         words.markdown(method.explained(kind))
 st.subheader("What a label does not say")
 st.markdown(parts["What a label does not say"])
-st.subheader("What removing a head does")
-st.markdown(parts["What removing a head does"])
+st.subheader("What ablating a head does")
+st.markdown(parts["What ablating a head does"])
 st.page_link("pages/head_labels.py", label="What the heads of a model get", icon=":material/label:")

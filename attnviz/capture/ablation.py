@@ -1,4 +1,4 @@
-"""What stands in for heads that are removed while a text is read."""
+"""What replaces the outputs of ablated heads while a text is read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress

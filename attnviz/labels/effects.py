@@ -1,4 +1,4 @@
-"""Does removing a labelled head change what its label speaks of? A column beside the labels, never a gate.
+"""Does ablating a labelled head change what its label speaks of? A column beside the labels, never a gate.
 
 A head's output is replaced by its mean over other texts, or by what it gave for another text of the same length, and
 the model is asked again. That is held against the same for as many heads of the same layers without the label.
@@ -56,7 +56,7 @@ class Question:
     wrong: tuple[int, ...] | None = None
 
 
-class Removal(NamedTuple):
+class Ablation(NamedTuple):
     """Heads whose outputs are replaced, all by their "mean" or all by a "resample"."""
 
     heads: Heads
@@ -64,16 +64,16 @@ class Removal(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Heads of one label that are removed together, and the sets of as many others that they are held against."""
+    """Heads of one label that are ablated together, and the sets of as many others that they are held against."""
 
     label: str
     heads: Heads
     controls: tuple[Heads, ...]
 
     @property
-    def removals(self) -> list[Removal]:
-        own = [Removal(self.heads, "mean"), Removal(self.heads, "resample")]
-        return own + [Removal(heads, "mean") for heads in self.controls]
+    def ablations(self) -> list[Ablation]:
+        own = [Ablation(self.heads, "mean"), Ablation(self.heads, "resample")]
+        return own + [Ablation(heads, "mean") for heads in self.controls]
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,16 @@ class Job:
     reference: list[Question]
 
     @property
-    def removals(self) -> list[Removal]:
-        return list(dict.fromkeys(removal for trial in self.trials for removal in trial.removals))
+    def ablations(self) -> list[Ablation]:
+        return list(dict.fromkeys(ablation for trial in self.trials for ablation in trial.ablations))
 
     @property
     def tokens(self) -> int:
         """How many are read."""
-        return sum(len(question.ids) for question in self.asked) * (len(self.removals) + 1)
+        return sum(len(question.ids) for question in self.asked) * (len(self.ablations) + 1)
 
 
-INTACT = Removal(frozenset(), "mean")
+INTACT = Ablation(frozenset(), "mean")
 
 
 def with_effects(model: LoadedModel, results: LabelResults, progress: Progress | None = None) -> LabelResults:
@@ -148,8 +148,8 @@ def trials_of(label: str, found_of: Mapping[Head, Sequence[Mapping[str, Any]]]) 
 
 
 def _controls(heads: Heads, others: Sequence[Head], rng: random.Random) -> tuple[Heads, ...]:
-    """Different sets of as many `others`, each head's stand-in from its own layer while there are any, then from the
-    nearest; none if the others are too few."""
+    """Different sets of as many `others`: for each head one of its own layer while there are any, then of the nearest;
+    none if the others are too few."""
     if len(others) < len(heads):
         return ()
     drawn = []
@@ -165,31 +165,31 @@ def _controls(heads: Heads, others: Sequence[Head], rng: random.Random) -> tuple
 def measure(
     language_model: Any,
     asked: Sequence[Question],
-    removals: Sequence[Removal],
+    ablations: Sequence[Ablation],
     means: Mapping[Head, np.ndarray],
     progress: Callable[[int], None] | None = None,
-) -> dict[Removal, float]:
-    """The metric over the questions, of the model as it is (`INTACT`) and with each removal.
+) -> dict[Ablation, float]:
+    """The metric over the questions, of the model as it is (`INTACT`) and with each ablation.
 
-    `means` [d_v] for the heads that are removed by them. A resample is the output for another question of the same
+    `means` [d_v] for the heads that are ablated by them. A resample is the output for another question of the same
     length, in the intact model, so no length may be there only once. `progress(tokens read)` is called after a pass.
     """
-    sums: dict[Removal, float] = defaultdict(float)
+    sums: dict[Ablation, float] = defaultdict(float)
     read = 0
     for batch in batches(asked):
         inputs = as_inputs(batch, language_model.device)
         outputs = head_outputs(language_model, inputs)
-        for removal in (INTACT, *removals):
+        for ablation in (INTACT, *ablations):
             given: dict[Head, Replacement] = {
-                head: means[head] if removal.by == "mean" else np.roll(outputs[head], 1, axis=0)
-                for head in removal.heads
+                head: means[head] if ablation.by == "mean" else np.roll(outputs[head], 1, axis=0)
+                for head in ablation.heads
             }
             with intervened(language_model, given) as run:
-                sums[removal] += sum(_scores(run(**inputs).logits, batch))
+                sums[ablation] += sum(_scores(run(**inputs).logits, batch))
             read += inputs["input_ids"].numel()
             if progress is not None:
                 progress(read)
-    return {removal: total / len(asked) for removal, total in sums.items()}
+    return {ablation: total / len(asked) for ablation, total in sums.items()}
 
 
 def _scores(logits: torch.Tensor, batch: Sequence[Question]) -> list[float]:
@@ -294,7 +294,7 @@ def _questions(task: str, tokenizer: Any, special_tokens: SpecialTokens, split: 
 
 def _unmeasurable(model: LoadedModel, kind: str) -> str | None:
     if model.language_model is None:
-        return f"{model.name} has no language-model head, so it predicts nothing that removing a head could change."
+        return f"{model.name} has no language-model head, so it predicts nothing that ablating a head could change."
     if kind == "encoder" and model.tokenizer.mask_token_id is None:
         return f"{model.name} reads both ways and has no mask token, so there is no place at which it predicts."
     return None
@@ -329,15 +329,15 @@ def _done(
         counted = None if progress is None else lambda read, before=before: progress(before + read, total)
         texts = (as_inputs(batch, model.module.device) for batch in batches(job.reference))
         means = head_means(model.language_model, texts)
-        metric = measure(model.language_model, job.asked, job.removals, means, counted)
+        metric = measure(model.language_model, job.asked, job.ablations, means, counted)
         before += job.tokens
         for trial in job.trials:
             found[trial.label, trial.heads] = _effect(job.task, trial, metric, len(job.asked))
     return found
 
 
-def _effect(task: str, trial: Trial, metric: Mapping[Removal, float], n: int) -> dict[str, Any]:
-    mean, resample, *controls = (metric[removal] for removal in trial.removals)
+def _effect(task: str, trial: Trial, metric: Mapping[Ablation, float], n: int) -> dict[str, Any]:
+    mean, resample, *controls = (metric[ablation] for ablation in trial.ablations)
     low, high = (min(controls), max(controls)) if controls else (None, None)
     return {"task": task, "metric": METRICS[task], "base": metric[INTACT], "mean": mean, "resample": resample,
             "random_low": low, "random_high": high, "n": n}  # fmt: skip

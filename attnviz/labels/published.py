@@ -59,7 +59,7 @@ GPT2 = (
     *_roles("induction head of the circuit", WANG, "5.5 5.8 5.9 6.9", "induction"),
     *_roles("S-inhibition head: keeps later heads from the repeated name", WANG, "7.3 7.9 8.6 8.10"),
     *_roles("name mover: copies the name that is asked for", WANG, "9.9 10.0 9.6"),
-    *_roles("backup name mover: steps in when name movers are removed", WANG, "10.10 10.6 10.2 10.1 11.2 9.7 9.0 11.9"),
+    *_roles("backup name mover: steps in when name movers are ablated", WANG, "10.10 10.6 10.2 10.1 11.2 9.7 9.0 11.9"),
     *_roles("negative name mover: writes against the name", WANG, "10.7 11.10", "copy_suppression"),
     *_roles("copy suppression: attends to what is predicted and writes against it; explains 76.9 % of the head's "
             "effect", MCDOUGALL, "10.7", "copy_suppression"),

@@ -51,7 +51,7 @@ class LabelResults:
     `copies` [heads, 3] says by how many nats a head that looks where induction looks raises the logit of what it
     looks for, with the 95 % interval; NaN for other heads, None where there is no such head or nothing can be said.
     `versions` names every label that was asked for, with the version of its definition.
-    `effects` is None until `effects.with_effects` has removed heads, and filled the effects in `found`.
+    `effects` is None until `effects.with_effects` has ablated heads, and filled the effects in `found`.
     """
 
     model: str

@@ -17,7 +17,7 @@ Rule = int | str
 FIRST, NEAREST = "first", "nearest"
 FIXED_PLACES: tuple[Rule, ...] = (FIRST, *range(-10, 0), *range(1, 11))
 
-REPEATS, PRONOUNS, AGREEMENT = "repeats", "pronouns", "agreement"  # what removing a head is measured on: `effects`
+REPEATS, PRONOUNS, AGREEMENT = "repeats", "pronouns", "agreement"  # what ablating a head is measured on: `effects`
 
 # What several labels say of their probes and controls, and draw their example on.
 UNIFORM = "What uniform weights would put there, on the keys that the layer lets a row look at."
@@ -74,7 +74,7 @@ class LabelSpec:
 
     spelt: the detail after the name's first colon in words, by default left out.
     compared_with: the rules that a question's answers have to beat.
-    tasks: by full name, the task that measures what removing a head does; none for a label that claims nothing of it.
+    tasks: by full name, the task that measures what ablating a head does; none for a label that claims nothing of it.
     suppresses: another label, whose targets it shares, and in whose place it is given to heads whose direct effect on
     the logits of what they look for is below 0.
     telling: whether it is named before others that score as much.

@@ -76,7 +76,7 @@ def difference(a: AttentionMap, b: AttentionMap) -> AttentionMap:
 
 
 def ablation_title(head: Head, ablated: Collection[Head], ablation: str) -> str:
-    """What a head is called where others were removed: L5.H1 after L0.H1 was zeroed. `ablation` is "zero" or "mean"."""
+    """What a head is called where others were ablated: L5.H1 after L0.H1 was zeroed. `ablation` is "zero" or "mean"."""
     if not ablated:
         return str(head)
     told = " and ".join(map(str, ablated)) if len(ablated) < 3 else f"{len(ablated)} heads"

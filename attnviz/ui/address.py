@@ -46,7 +46,7 @@ class UrlState(MapOptions):
     shown, and `example` which of a head's probe sentences. `checked_on` says what the certificate is for. The
     worked example's tables are kept as they were typed (`ui.tables.to_text`); `stage` is how far it is worked out
     and `row` the token whose row is followed. `ablated` are heads that side B of a comparison goes without, such as
-    L0.H1-L2.H3, and `ablation` is what it has in their place. `numbers` are those that a teacher chose: the
+    L0.H1-L2.H3, and `ablation` is what replaces their outputs. `numbers` are those that a teacher chose: the
     exercise's name and rows of cells.
     """
 

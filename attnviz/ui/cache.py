@@ -57,7 +57,7 @@ def long_trace_of(name: str, revision: str, text: str, _progress: Any = None, **
 def _traced(
     name: str, revision: str, text: str, ablated: tuple[Head, ...] = (), ablation: str = "zero", **how: Any
 ) -> Trace:
-    """As `attnviz.trace` does it; in place of the removed heads' outputs stand 0 or their means."""
+    """As `attnviz.trace` does it; 0 or their means replace the ablated heads' outputs."""
     from attnviz.capture.tracing import trace
 
     means = mean_outputs_of(name, revision) if ablated and ablation == "mean" else {}

@@ -84,7 +84,7 @@ def _label_button(entry: ModelEntry, text: str, primary: bool = False) -> None:
 
 
 def offer_effects(entry: ModelEntry, results: LabelResults) -> None:
-    """A button that measures what removing heads does, where that was not done yet; else why some of it is missing."""
+    """A button that measures what ablating heads does, where that was not done yet; else why some of it is missing."""
     if results.effects is not None:
         for reason in filter(None, (results.effects["reason"], *dict.fromkeys(results.effects["unmeasured"].values()))):
             about = [spelt(label) for label, why in results.effects["unmeasured"].items() if why == reason]
@@ -261,12 +261,12 @@ def copying_in_words(results: LabelResults, number: int) -> str | None:
 
 
 def short_effect(effect: Mapping[str, Any] | None) -> str:
-    """What removing the head changes, for a table: the metric with the head, and without it."""
+    """What ablating the head changes, for a table: the metric with the head, and without it."""
     return "not measured" if effect is None else f"{effect['base']:.2f} → {effect['mean']:.2f}"
 
 
 def effects_in_words(results: LabelResults, label: str, row: Mapping[str, Any]) -> list[str]:
-    """What removing a head that has a label changes, and all that have it, beside what removing others does; or why
+    """What ablating a head that has a label changes, and all that have it, beside what ablating others does; or why
     that is not known."""
     said_of = results.effects or {"reason": None, "unmeasured": {}, "together": {}}
     if row["effect"] is None:
@@ -291,7 +291,7 @@ def _compared(effect: Mapping[str, Any], whom: str, many: str) -> str:
 
 
 def effects_together(results: LabelResults) -> None:
-    """What removing all heads of a label at once changes, where that was measured."""
+    """What ablating all heads of a label at once changes, where that was measured."""
     together = (results.effects or {}).get("together", {})
     if not together:
         return
@@ -306,7 +306,7 @@ def effects_together(results: LabelResults) -> None:
         hide_index=True,
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in EFFECT_COLUMNS.values()},
     )
-    st.caption("Heads that do the same stand in for one another, so that each alone can look idle.")
+    st.caption("Heads that do the same make up for one another, so that each alone can look idle.")
 
 
 def take_mosaic(entry: ModelEntry, results: LabelResults, key: str, chosen: Head) -> None:

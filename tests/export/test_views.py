@@ -38,7 +38,7 @@ from tests.export.test_heads import SVG, pdf_texts, texts_of
 ROOT = Path(__file__).parents[2]
 TEXT = "The cat <b> ran"
 HEAD = Head("decoder", 1, 2)
-REMOVED = Head("decoder", 0, 2)
+ABLATED = Head("decoder", 0, 2)
 HEADS = [(layer, head) for layer in range(4) for head in range(4)]
 VIEWS = ("grid", "measure", "divergence", "plane", "scores", "value", "compare", "example", "written")
 
@@ -86,8 +86,8 @@ def picture(view, look="light"):
 def without_a_head(ablation):
     """The second side of a comparison."""
     model = load_model("tiny-gpt")
-    stands = {"zero": 0, "mean": mean_outputs(model, SENTENCES)[REMOVED]}
-    return trace(model, "The dog ran", replaced={REMOVED: stands[ablation]} if ablation else None)
+    stands = {"zero": 0, "mean": mean_outputs(model, SENTENCES)[ABLATED]}
+    return trace(model, "The dog ran", replaced={ABLATED: stands[ablation]} if ablation else None)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Removing a head: in planted circuits what must happen happens, and what is asked is what the docs say is asked."""
+"""Ablating a head: in planted circuits what must happen happens, and what is asked is what the docs say is asked."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from attnviz.capture.interventions import head_means, intervened
 from attnviz.labels.effects import (
     INTACT,
     NO_CLAIM,
-    Removal,
+    Ablation,
     as_inputs,
     batches,
     in_company,
@@ -99,10 +99,10 @@ def test_zeros_by_hand(planted):
     asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
     module = planted.language_model
     zeros = {head: np.zeros(1) for head in (PREVIOUS, INDUCTION, DECOY)}
-    removals = [Removal(frozenset({head}), "mean") for head in zeros]
-    metric = measure(module, asked, removals, zeros)
-    assert metric[removals[1]] == pytest.approx(math.log(VOCABULARY), abs=1e-6)
-    assert metric[removals[2]] == pytest.approx(metric[INTACT], abs=1e-9)
+    ablations = [Ablation(frozenset({head}), "mean") for head in zeros]
+    metric = measure(module, asked, ablations, zeros)
+    assert metric[ablations[1]] == pytest.approx(math.log(VOCABULARY), abs=1e-6)
+    assert metric[ablations[2]] == pytest.approx(metric[INTACT], abs=1e-9)
     logs = module(**as_inputs(asked, "cpu")).logits.log_softmax(-1)
     ids = torch.tensor([question.ids for question in asked])
     by_hand = -logs[:, 13:24].gather(2, ids[:, 14:25, None]).mean()
@@ -113,14 +113,14 @@ def test_a_resample_comes_from_another_text_of_the_same_length(planted):
     """From a text to itself nothing would change; here every text gets its neighbour's head."""
     drawn = repeats(range(2, VOCABULARY), 0, 2, split="test", seed=1, periods=(12,))
     asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
-    removal = Removal(frozenset({INDUCTION}), "resample")
-    metric = measure(planted.language_model, asked, [removal], {})
+    ablation = Ablation(frozenset({INDUCTION}), "resample")
+    metric = measure(planted.language_model, asked, [ablation], {})
     with intervened(planted.module, {INDUCTION: lambda output: output.flip(0)}) as run:
         hidden = run(**as_inputs(asked, "cpu"))[0]
     logs = planted.language_model.lm_head(hidden).log_softmax(-1)
     ids = torch.tensor([question.ids for question in asked])
-    assert metric[removal] == pytest.approx(float(-logs[:, 13:24].gather(2, ids[:, 14:25, None]).mean()), rel=1e-5)
-    assert metric[removal] > metric[INTACT] + 3
+    assert metric[ablation] == pytest.approx(float(-logs[:, 13:24].gather(2, ids[:, 14:25, None]).mean()), rel=1e-5)
+    assert metric[ablation] > metric[INTACT] + 3
 
 
 def test_controls_are_other_heads_of_the_same_layers():

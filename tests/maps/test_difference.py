@@ -58,7 +58,7 @@ def test_texts_that_repeat_without_end_are_placed_at_once():
     assert align_window(4000, ours, theirs) == 4000
 
 
-def test_a_head_says_what_was_removed_before_it():
+def test_a_head_says_what_was_ablated_before_it():
     head, ablated = Head("decoder", 5, 1), [Head("decoder", 0, i) for i in range(3)]
     assert ablation_title(head, [], "zero") == "L5.H1"
     assert ablation_title(head, ablated[:1], "mean") == "L5.H1 after L0.H0 was set to its mean"

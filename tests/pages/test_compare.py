@@ -122,12 +122,12 @@ def test_no_link_asks_for_more_than_three_maps_can_show(both):
     assert not app.exception and app.selectbox(key="pick_window").value == 256
 
 
-# ---- with heads removed
+# ---- with heads ablated
 
 INDUCTION = {"model": "tiny-gpt", "text": TEXT, "layer": "1", "head": "1", "layer_b": "1", "head_b": "1"}
 
 
-def test_a_head_before_and_after_another_was_removed():
+def test_a_head_before_and_after_another_was_ablated():
     app = open_app("compare.py", **INDUCTION, ablated="L0.H1")
     assert not app.exception and not app.error and float(metrics(app)["Largest difference"]) > 0.1
     assert "L1.H1 after L0.H1 was zeroed." in captions(app) and badges(app).count("recomputed") == 2
@@ -145,7 +145,7 @@ def test_a_head_before_and_after_another_was_removed():
     assert app.query_params["ablated"] == "" and metrics(app)["Largest difference"] == "0.000"
 
 
-def test_what_lies_below_a_removed_head_is_said_to_stay():
+def test_what_lies_below_an_ablated_head_is_said_to_stay():
     app = open_app("compare.py", **INDUCTION, ablated="L1.H0-L2.H3")
     assert "L1.H1 cannot differ" in said(app) and metrics(app)["Largest difference"] == "0.000"
 

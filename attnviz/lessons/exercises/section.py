@@ -391,7 +391,7 @@ def entropies(weights: np.ndarray) -> Exercise:
                 (
                     "Right: a high entropy spreads the row, a low one picks.",
                     "That is low entropy: 0 bits is one key with all the weight.",
-                    "Not certainly: a broad average can be what is needed. Only removing the head would tell.",
+                    "Not certainly: a broad average can be what is needed. Only ablating the head would tell.",
                 ),
             ),
         ),
