@@ -25,7 +25,7 @@ _PUBLIC = {
     "Head": "attnviz.traces",
     "load_weights": "attnviz.files.weights_file",
     "from_weights": "attnviz.files.weights_file",
-    "Marks": "attnviz.export.figure_set",
+    "draw": "attnviz.ui.head_views",
     "MapOptions": "attnviz.maps.options",
     "make_map": "attnviz.maps.options",
     "combined_map": "attnviz.maps.options",

@@ -12,7 +12,6 @@ from attnviz.maps.difference import compare
 from attnviz.models.catalog import checkpoints, find_model
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
-from attnviz.ui.address import ABLATIONS
 from attnviz.ui.certificates import badge
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
@@ -21,6 +20,7 @@ from attnviz.ui.predictions import show_change
 from attnviz.ui.state import choose, chosen_by, on_screen, url_state
 from attnviz.ui.theme import theme
 
+REPLACE_WITH = {"zero": "0", "mean": "their means"}
 MOST = 256  # tokens of a window: three maps of it stand beside each other
 PLAIN = {
     "text_pair": None,
@@ -94,8 +94,8 @@ def pick_ablated(entry) -> dict:
     if not names:
         return {}
     chosen_by(
-        st.segmented_control, "ablation", "Replace with", chosen.ablation, options=ABLATIONS, required=True,
-        format_func={"zero": "0", "mean": "their means"}.get, help="Means over the ten built-in sentences.",
+        st.segmented_control, "ablation", "Replace with", chosen.ablation, options=REPLACE_WITH, required=True,
+        format_func=REPLACE_WITH.get, help="Means over the ten built-in sentences.",
     )  # fmt: skip
     if chosen.ablation == "mean":
         cache.mean_outputs_of(entry.name, entry.revision)  # here, where its progress can be shown

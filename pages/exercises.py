@@ -11,8 +11,8 @@ from attnviz.ui import exports
 from attnviz.ui.chart import show_chart
 from attnviz.ui.exercises import ask, draw, offer_solution, pick, solved, teacher, work_on
 from attnviz.ui.export_menu import export_menu
-from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
+from attnviz.ui.pages import end_lesson
 from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 

@@ -16,16 +16,18 @@ from attnviz.labels.published import agreement, claims
 from attnviz.maps.attention_map import continues_word, head_map
 from attnviz.maps.options import UNSET
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, exports, labels, pickers, saved_views, views
+from attnviz.ui import cache, exports, labels, pickers, saved_views
 from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import badge, in_words
 from attnviz.ui.export_menu import export_menu, name_of
+from attnviz.ui.head_explorer import show_map, switch_view
+from attnviz.ui.head_view import Shown
+from attnviz.ui.head_views import SETTINGS
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import StopPage, choose, chosen_by, current, on_screen, url_state
 from attnviz.ui.theme import theme
 
 MOST = 512  # tokens of the reader's sentence, which is shown whole
-SHOWN = ("shown_as", "scale", "top", "threshold", "top_k", "side")  # of the view, on a probe
 EXAMPLES = ("best", "2nd best", "3rd best", "worst", "2nd worst", "3rd worst")
 
 
@@ -44,9 +46,9 @@ def show(trace: Trace, at: Head, cell: tuple[int, int], targets: set[tuple[int, 
         continues_word(trace, at.kind, found.rows, of_keys=False),
         continues_word(trace, at.kind, found.columns, of_keys=True),
     )
-    views.switch()
-    views.show(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets)
-    alone = replace(UrlState(), **{name: getattr(current(), name) for name in SHOWN})
+    switch_view()
+    show_map(Shown(found, cell, title, lambda query, key: choose(query=query, key=key), glue, targets))
+    alone = replace(UrlState(), **{name: getattr(current(), name) for name in ("shown_as", *SETTINGS)})
     export_menu(
         "probe",
         name_of(trace.model, title),

@@ -7,10 +7,10 @@ import streamlit as st
 from attnviz.errors import AttnvizError
 from attnviz.files.saved_view import numbers_again, numbers_of
 from attnviz.maps.options import other_map
-from attnviz.ui import cache, confirm_run, exports, head_explorer, labels, map_options, pickers, saved_views, views
-from attnviz.ui.address import BEYOND
+from attnviz.ui import cache, confirm_run, exports, head_explorer, labels, map_options, pickers, saved_views
 from attnviz.ui.certificates import badge
 from attnviz.ui.export_menu import export_menu, name_of
+from attnviz.ui.head_views import heatmap
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.predictions import show_predictions, step_through_written
 from attnviz.ui.state import chosen_by, url_state
@@ -49,21 +49,21 @@ head_explorer.weight_breakdown(at)
 
 st.subheader("Beyond the raw weight")
 chosen_by(
-    st.segmented_control, "beyond", "Beside the weights of this head", chosen.beyond, options=BEYOND,
+    st.segmented_control, "beyond", "Beside the weights of this head", chosen.beyond, options=OTHERWISE,
     format_func=OTHERWISE.get, required=True,
     help="Value-weighted: Kobayashi et al. 2020. Rollout and flow: Abnar & Zuidema 2020.",
 )  # fmt: skip
 if chosen.beyond:
     raw, other = st.columns(2, gap="large")
     with raw:
-        views.heatmap(found, None, title, "raw")
+        heatmap.chart(found, title, "raw")
     with other:
         try:
             options = map_options.options_of(trace, at.head.kind, chosen)
             with st.spinner("Following the layers…"):
                 beside = other_map(trace, at.head, at.query, chosen.beyond, options)
             otherwise = OTHERWISE[chosen.beyond].capitalize()
-            views.heatmap(beside, None, otherwise, "beside", says=exports.SAYS[chosen.beyond])
+            heatmap.chart(beside, otherwise, "beside", says=exports.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
             taken_as = f"{at.head}: {OTHERWISE[chosen.beyond]}"

@@ -15,8 +15,8 @@ from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
-from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import show_error
+from attnviz.ui.pages import end_lesson
 from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
 

@@ -10,7 +10,7 @@ from attnviz.lessons.scaling import WIDTHS, sample_scores
 from attnviz.ui import exports
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu
-from attnviz.ui.lessons import end_lesson
+from attnviz.ui.pages import end_lesson
 from attnviz.ui.state import chosen_by, url_state
 from attnviz.ui.theme import theme
 

@@ -9,19 +9,20 @@ import streamlit as st
 from attnviz import figures
 from attnviz.errors import AttnvizError
 from attnviz.ui import cache, confirm_run, exports, pickers
-from attnviz.ui.address import CHECKED_ON
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
 from attnviz.ui.messages import plain, show_error
 from attnviz.ui.state import StopPage, chosen_by, url_state
 from attnviz.ui.theme import theme
 
+COMPARED_ON = {"text": "your sentence", "sentences": "built-in sentences"}
+
 chosen = url_state()
 trace = pickers.current_trace()
 st.title("Is this the model's own attention?")
 chosen_by(
-    st.segmented_control, "checked_on", "Compared on", chosen.checked_on, options=CHECKED_ON, required=True,
-    format_func={"text": "your sentence", "sentences": "built-in sentences"}.get,
+    st.segmented_control, "checked_on", "Compared on", chosen.checked_on, options=COMPARED_ON, required=True,
+    format_func=COMPARED_ON.get,
 )  # fmt: skip
 try:
     if chosen.checked_on == "text":

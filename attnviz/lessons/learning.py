@@ -38,6 +38,15 @@ CHANCE = 1 / len(VALUES)  # accuracy of a guess
 EVEN_LOSS = 1 - 1 / ITEMS  # of an output that is the mean of the values in the sequence
 
 
+@dataclass(frozen=True)
+class Choices:
+    """One training, and a step of it."""
+
+    learning_rate: float = 3.0
+    learning_seed: int = 0
+    learning_step: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Sequences:
     """X [sequences, items + 1, inputs], one-hot name and value; targets [sequences, values], one-hot."""

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,6 +16,13 @@ TEXT = "The cat sat on the mat"
 WORDS = tuple(TEXT.split())
 QUERY = WORDS.index("sat")
 ILLUSTRATION = np.array([0.05, 0.70, 0.02, 0.03, 0.05, 0.15])  # [words], as the section draws it
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The model whose heads are held against the illustration; empty: none."""
+
+    read_by: str = ""
 
 
 def out_of_reach() -> float:

@@ -1,6 +1,7 @@
 """A small example of the three roles: words by their features, what each kind of word needs, and what it offers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,6 +16,15 @@ X = np.array([[1.0, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])  # [tok
 # Rows: the feature that a word has; columns: the features that its query asks for, or that its key shows.
 NEEDS = np.array([[0.0, 2, 0, 0], [2, 0, 0, 0], [3, 0, 0, 2], [0, 0, 0, 0]])  # W_Q: a pronoun needs a living noun
 OFFERS = np.eye(4)  # W_K: a word shows what it is
+
+
+@dataclass(frozen=True)
+class Choices:
+    """W_Q and W_K as they were typed (`ui.tables.to_text`), and whether W_K stands for both."""
+
+    needs: str = "0_2_0_0~2_0_0_0~3_0_0_2~0_0_0_0"
+    offers: str = "1_0_0_0~0_1_0_0~0_0_1_0~0_0_0_1"
+    one_projection: bool = False
 
 
 def asymmetry(scores: np.ndarray) -> float:

@@ -14,6 +14,13 @@ from attnviz.figures.theme import THEMES, styled
 WIDTHS = tuple(2**power for power in range(11))  # d_k from 1 to 1,024
 
 
+@dataclass(frozen=True)
+class Choices:
+    """The width of queries and keys."""
+
+    d_k: int = 64
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreSample:
     """Queries against keys of one width, unscaled or divided by √d_k; `weights` [queries, keys].

@@ -17,6 +17,14 @@ VALUES = np.array([2.0, 5.0, 11.0, 30.0])  # rain in mm
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 20.0)
 
 
+@dataclass(frozen=True)
+class Choices:
+    """The direction that is asked for, in degrees, and what scores are divided by."""
+
+    direction: int = 120
+    temperature: float = 0.3
+
+
 @dataclass(frozen=True, eq=False)
 class SoftAnswers:
     """For each query: weights [queries, keys], the blended answer, its slope in mm a degree, and the row's bits."""

@@ -12,9 +12,29 @@ from attnviz.core.attention import Stages, attention, causal_mask
 from attnviz.figures.weight_breakdown import weight_breakdown
 from attnviz.lessons.plane import queries_and_keys, values_and_outputs
 from attnviz.lessons.typed import read_matrix
+from attnviz.url_fields import one_of
 
 FEWEST, MOST = 2, 8  # tokens
 WIDEST = 4  # dimensions
+
+
+STAGES = ("projections", "scores", "scaled", "masked", "powers", "weights", "output")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The tables as they were typed (`ui.tables.to_text`) or drawn with a `seed`; `stage` is how far the example is
+    worked out, and `row` the token whose row is followed."""
+
+    words: str = "cat_1_0~sat_0_1~mat_1_1"
+    w_q: str = "1_0~0_1"
+    w_k: str = "1_0~0_1"
+    w_v: str = "1_0~0_1"
+    seed: int = 0
+    scaled: bool = False
+    causal: bool = False
+    stage: str = one_of(STAGES, "output")
+    row: int = 0
 
 
 @dataclass(frozen=True, eq=False)

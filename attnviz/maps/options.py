@@ -10,6 +10,7 @@ import numpy as np
 from attnviz.maps import attention_map, thumbnails
 from attnviz.maps.attention_map import AttentionMap, Group
 from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
+from attnviz.url_fields import one_of
 
 SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
          "b-b": "within the second"}  # fmt: skip
@@ -32,7 +33,7 @@ class MapOptions:
     hide_special: bool = False
     hide_first: bool = False
     renormalise: bool = False
-    parts: str = "all"
+    parts: str = one_of(SIDES)
     only_from: str = ""
     only_to: str = ""
     window: int = 0

@@ -8,6 +8,7 @@ from attnviz.lessons.worked_example import (
     FEWEST,
     MOST,
     PRESETS,
+    STAGES,
     THE_SECTION,
     WIDEST,
     Inputs,
@@ -16,7 +17,6 @@ from attnviz.lessons.worked_example import (
     random_inputs,
     read_inputs,
 )
-from attnviz.ui.address import STAGES
 from attnviz.ui.messages import plain
 from attnviz.ui.state import choose, current, on_screen
 from attnviz.ui.tables import Cells, reshaped, to_cells, to_text, typed_table

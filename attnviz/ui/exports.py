@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from attnviz import figures
 from attnviz.errors import AttnvizError
-from attnviz.export import FigureSet, Marks, Picture, Provenance, of_map, script
+from attnviz.export import FigureSet, Picture, Provenance, of_map, script
 from attnviz.export.script import Code
 from attnviz.files import trace_file
 from attnviz.labels.results import LabelResults
@@ -25,10 +25,10 @@ from attnviz.traces import Head, Trace
 from attnviz.ui import cache, map_options
 from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import NOT_RECOMPUTED, in_words
+from attnviz.ui.head_views import HEAD_VIEWS
 from attnviz.validation.results import Certificate
 
 TRACE = Code(script.TRACE)
-OF_VIEW = {"heatmap": ("scale", "top"), "lines": ("threshold", "top_k"), "strip": ("side",), "table": ()}
 IN_PLACE = {"zero": "0", "mean": "their mean outputs over the built-in sentences"}
 BESIDE = 320  # pixels of a map in a comparison
 SAYS = {"dimensions": "part of q·k", "scores": "score", "value": "length", "rollout": "share", "flow": "flow"}
@@ -46,10 +46,9 @@ def of_head(
     targets: Collection[tuple[int, int]] = (),
 ) -> FigureSet:
     """One head, or several of its layer, in the chosen view."""
-    options = map_options.options_of(trace, head.kind, state)
-    heads = map_options.chosen_heads(trace, head, state)
-    of_view: dict[str, Any] = {name: getattr(state, name) for name in OF_VIEW[state.shown_as]}
-    settings = {"view": state.shown_as, "combine": state.combine} | of_view | options.chosen()
+    view, options = HEAD_VIEWS[state.shown_as], map_options.options_of(trace, head.kind, state)
+    heads, of_view = map_options.chosen_heads(trace, head, state), view.settings(state)
+    settings = {"view": view.name, "combine": state.combine} | of_view | options.chosen()
     drawn: dict[str, Any] = {"title": title, "scale": state.scale, "top": state.top, "cell": cell}
     drawn |= {"marked": sorted(targets)} if targets else {}
     opening = script.opening_of(trace)
@@ -58,14 +57,12 @@ def of_head(
         if state.combine == "head"
         else script.call("combined_map", TRACE, heads, state.combine, options)
     )
-    python = script.of_map(opening, lines, **drawn)
-    marks = None
-    if state.shown_as != "heatmap":
-        chosen: dict[str, Any] = (
-            {"title": title, "cell": cell} | of_view | ({"glue": glue} if state.shown_as == "strip" else {})
-        )
-        marks = Marks(state.shown_as, found, theme=look, **chosen)
-        python = script.of_marks(opening, lines, state.shown_as, **chosen)
+    if view.paint is None:
+        marks, python = None, script.of_map(opening, lines, **drawn)
+    else:
+        marks = view.marks(found, title, of_view, cell, glue, look)
+        spaces = {"glue": glue} if view.spaced else {}
+        python = script.of_view(opening, lines, view.name, title=title, cell=cell, **spaces, **of_view)
     picture = Picture(figures.map_figure(found, **drawn, clickable=True, theme=look), of_map(found), found.notes, marks)
     return _set(trace, head, ", ".join(map(str, heads)), settings, picture, python, title, look)
 

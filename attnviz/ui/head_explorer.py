@@ -15,12 +15,14 @@ from attnviz.maps.attention_map import AttentionMap, continues_word
 from attnviz.maps.head_statistics import MEASURES, ranked
 from attnviz.maps.options import MapOptions
 from attnviz.traces import Head, HeadAttention, LayerAttention, Trace
-from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, views, windows
+from attnviz.ui import cache, confirm_run, exports, labels, map_options, pickers, windows
 from attnviz.ui.address import UrlState
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
+from attnviz.ui.head_view import Shown
+from attnviz.ui.head_views import HEAD_VIEWS, SETTINGS
 from attnviz.ui.messages import say_not_there
-from attnviz.ui.state import choose, chosen_by, current, open_clicked
+from attnviz.ui.state import choose, chosen_by, current, on_screen, open_clicked
 from attnviz.ui.theme import theme
 from attnviz.ui.weight_breakdown import show_breakdown
 
@@ -167,7 +169,7 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
     buttons below it."""
     chosen = current()
     with st.container(horizontal=True, vertical_alignment="center"):
-        views.switch()
+        switch_view()
         map_options.controls(at.trace, at.head.kind, at.attention.layer.n_heads)
     windows.pick(at.trace, at.head)
     found = map_options.chosen_map(at.trace, at.head, chosen)
@@ -185,7 +187,7 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
         continues_word(at.trace, at.head.kind, found.columns, of_keys=True),
     )
     cell = found.cell_of(at.query, at.key)
-    views.show(found, cell, title, choose_cell, glue)
+    show_map(Shown(found, cell, title, choose_cell, glue))
     beside = st.container(horizontal=True)
     with beside:
         taken = partial(exports.of_head, at.trace, at.head, found, chosen, title, cell, glue)
@@ -195,6 +197,21 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
         + (" A decoder's row is where it looks while it predicts the token after." if at.head.kind != "encoder" else "")
     )
     return found, title, beside
+
+
+def switch_view() -> None:
+    """Which of the views of a head."""
+    chosen_by(st.segmented_control, "shown_as", "View", current().shown_as, options=list(HEAD_VIEWS),
+              format_func=lambda name: HEAD_VIEWS[name].title, required=True,
+              label_visibility="collapsed")  # fmt: skip
+    on_screen(*SETTINGS)
+
+
+def show_map(shown: Shown) -> None:
+    """A map in the chosen view, and what was done to it."""
+    HEAD_VIEWS[current().shown_as].show(shown)
+    for note in shown.found.notes:
+        st.caption(note)
 
 
 def weight_breakdown(at: Selection) -> None:

@@ -8,7 +8,7 @@ from attnviz.maps import options
 from attnviz.maps.attention_map import AttentionMap
 from attnviz.maps.options import SIDES, MapOptions, numbers
 from attnviz.traces import Head, Trace
-from attnviz.ui.address import COMBINED, PARTS, SCALES, UrlState
+from attnviz.ui.address import UrlState
 from attnviz.ui.state import choose, chosen_by, current, on_screen
 
 COMBINE = {"head": "this head", "mean": "mean of heads", "max": "largest of heads"}
@@ -22,7 +22,7 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
     on_screen("combine", "heads", "merge_words", "hide_special", "hide_first", "renormalise", "parts", "only_from",
               "only_to", "scale", "top")  # fmt: skip
     with st.popover("Display options"):
-        chosen_by(st.segmented_control, "combine", "Show", v.combine, options=COMBINED, format_func=COMBINE.get,
+        chosen_by(st.segmented_control, "combine", "Show", v.combine, options=COMBINE, format_func=COMBINE.get,
                   required=True)  # fmt: skip
         if v.combine != "head":
             _several("heads", "Heads of this layer (none: all)", range(n_heads), lambda head: f"H{head}")
@@ -50,13 +50,13 @@ def controls(trace: Trace, kind: str, n_heads: int) -> None:
         if v.hide_special or v.hide_first:
             chosen_by(st.toggle, "renormalise", "Scale what is left up to 1", v.renormalise)
         if trace.text_pair is not None and kind == "encoder":
-            chosen_by(st.segmented_control, "parts", "Between the texts", v.parts, options=PARTS,
+            chosen_by(st.segmented_control, "parts", "Between the texts", v.parts, options=SIDES,
                       format_func=SIDES.get, required=True)  # fmt: skip
         queries, keys = trace.sides(kind)
         _several("only_from", "Only from", range(len(queries)), lambda i: f"{queries[i]} · {i}")
         _several("only_to", "Only to", range(len(keys)), lambda j: f"{keys[j]} · {j}")
         chosen_by(
-            st.segmented_control, "scale", "Colour scale", v.scale, options=SCALES, format_func=SCALE.get, required=True
+            st.segmented_control, "scale", "Colour scale", v.scale, options=SCALE, format_func=SCALE.get, required=True
         )
         if v.scale != "row":
             chosen_by(st.slider, "top", "Colour scale maximum", v.top, min_value=0.05, max_value=1.0, step=0.05)

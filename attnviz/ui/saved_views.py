@@ -12,7 +12,7 @@ from attnviz.export import versions
 from attnviz.files import saved_view
 from attnviz.files.saved_view import SavedView
 from attnviz.traces import Trace
-from attnviz.ui import address, state
+from attnviz.ui import address, session, state
 from attnviz.ui.messages import plain
 
 
@@ -92,7 +92,7 @@ def recheck(line: Any, again: Callable[[SavedView], Mapping[str, float]], source
 
 def open_again(view: SavedView) -> None:
     """The view that a file names, which its page then shows with the note."""
-    state.take(view.address)
+    session.take(view.address)
     st.session_state.saved_view = view
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attnviz.ui.lessons import LESSONS
+from attnviz.ui.pages import LESSONS
 
 PATIENCE = 60_000  # milliseconds
 ON_NEXT_STEP = (

@@ -20,8 +20,9 @@ from attnviz.figures.theme import THEMES
 from attnviz.maps.attention_map import AttentionMap, continues_word, strongest_cells
 from attnviz.models.loading import load_model
 from attnviz.traces import Head
-from attnviz.ui.address import VIEWS, UrlState
+from attnviz.ui.address import UrlState
 from attnviz.ui.exports import of_head
+from attnviz.ui.head_views import HEAD_VIEWS
 from attnviz.ui.map_options import chosen_map
 from tests.pages.test_pages import open_app
 
@@ -56,7 +57,7 @@ def texts_of(svg: bytes) -> list[str]:
     return ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
-def shown_weights(taken) -> list[str]:
+def shown_weights(taken, shown_as) -> list[str]:
     """What each view writes beside its tokens."""
     found = reading_of(taken)
     return {
@@ -64,15 +65,15 @@ def shown_weights(taken) -> list[str]:
         "lines": [],
         "strip": [f"{weight:.2f}" for weight in found.weights[3]],
         "table": [f"{weight:.4f}" for _, _, weight, *_ in strongest_cells(found)],
-    }[taken.marks.shown_as if taken.marks else "heatmap"]
+    }[shown_as]
 
 
-@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_svg_holds_tokens_numbers_and_provenance_as_text(traced, shown_as):
     taken = picture(traced, shown_as=shown_as, hide_special=True)
     file = export.made(taken, "svg")
     texts = texts_of(file)
-    assert set(shown_weights(taken)) <= set(texts)
+    assert set(shown_weights(taken, shown_as)) <= set(texts)
     assert {"sat", "im", "你 3/3", "L1.H2"} <= set(texts)
     for line in taken.provenance:
         assert line[:40] in " ".join(texts)
@@ -117,7 +118,7 @@ def test_the_python_lines_make_the_view_that_was_on_screen(traced, tmp_path, sho
         [sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""}
     )
     made = set(texts_of((tmp_path / "attention.svg").read_bytes()))
-    assert {"L1.H2", *shown_weights(taken)} <= made
+    assert {"L1.H2", *shown_weights(taken, shown_as)} <= made
 
 
 def test_lines_draws_those_on_screen(traced):
@@ -134,7 +135,7 @@ def test_lines_of_several_heads_have_their_colours(traced):
     assert {"#0072b2", "#d55e00"} <= strokes
 
 
-@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_png_is_large_enough_to_print_and_not_blank(traced, shown_as):
     taken = picture(traced, shown_as=shown_as)
     with Image.open(io.BytesIO(export.made(taken, "png"))) as image:
@@ -143,15 +144,15 @@ def test_png_is_large_enough_to_print_and_not_blank(traced, shown_as):
         assert all(line in image.text["Description"] for line in taken.provenance)
 
 
-@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_pdf_keeps_text_as_text(traced, shown_as):
     taken = picture(traced, shown_as=shown_as)
     texts = pdf_texts(export.made(taken, "pdf"))
-    assert {"sat", "im", "L1.H2"} <= set(texts) and set(shown_weights(taken)) <= set(texts)
+    assert {"sat", "im", "L1.H2"} <= set(texts) and set(shown_weights(taken, shown_as)) <= set(texts)
     assert any("tiny-gpt" in text for text in texts)
 
 
-@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_html_needs_no_network_and_runs_nothing_of_the_text(traced, shown_as):
     taken = picture(traced, shown_as=shown_as)
     page = export.made(taken, "html").decode()

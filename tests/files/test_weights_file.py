@@ -16,9 +16,10 @@ from attnviz.files import trace_file, weights_file
 from attnviz.maps.options import MapOptions, other_map
 from attnviz.traces import Head
 from attnviz.ui import exports
-from attnviz.ui.address import VIEWS, UrlState
+from attnviz.ui.address import UrlState
 from attnviz.ui.certificates import NOT_RECOMPUTED
 from attnviz.ui.exports import of_head
+from attnviz.ui.head_views import HEAD_VIEWS
 from attnviz.ui.map_options import chosen_map
 from tests.pages.test_pages import open_app
 
@@ -210,7 +211,7 @@ def test_a_zip_bomb_is_refused_by_its_directory(monkeypatch):
         weights_file.load_weights(file.getvalue(), "mine.npz")
 
 
-@pytest.mark.parametrize("shown_as", VIEWS)
+@pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 @pytest.mark.parametrize("ending", export.FORMATS)
 def test_a_hostile_token_is_text_in_every_file(shown_as, ending):
     found = weights_file.load_weights(with_tokens(weights=WEIGHTS), "mine.npz").trace
@@ -245,7 +246,7 @@ def test_the_page_invites_and_opens_a_file():
     app.file_uploader[0].upload("mine.npz", with_tokens(weights=WEIGHTS), "application/octet-stream").run()
     assert not app.exception and not app.error
     assert any(NOT_RECOMPUTED.replace(":", "") in box.value.replace("\\", "").replace(":", "") for box in app.markdown)
-    for shown_as in VIEWS:
+    for shown_as in HEAD_VIEWS:
         app.segmented_control(key="pick_shown_as").set_value(shown_as).run()
         assert not app.exception
     app.selectbox(key="pick_measure").set_value("entropy").run()

@@ -42,7 +42,7 @@ from attnviz.labels.definitions import LABELS, versions
 from attnviz.labels.evaluate import Asked, answer
 from attnviz.labels.probe_sets import first_family, special_tokens_of
 from attnviz.models.loading import load_model
-from attnviz.ui.address import CHOICES, read
+from attnviz.ui.address import UrlState, read
 
 model = load_model("tiny-bert")
 special_tokens = special_tokens_of(model.tokenizer, False, model.limit)
@@ -58,7 +58,7 @@ print(json.dumps({
     "colour": colour_of("next_but_one", "light") == FAMILIES["place"][0],
     "score": (abs(found.scores["next_but_one"].score - twin) < 1e-6).all().item() and twin.max().item() > 0,
     "asked": found.versions == versions(),
-    "choices": CHOICES["label"],
+    "choices": UrlState.__dataclass_fields__["label"].metadata["choices"],
     "address": read({"label": "next_but_one"})[0].label,
     "kept": sorted(shipped.versions), "shown": any(shipped.found),
 }))

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from attnviz.ui.address import UrlState
-from attnviz.ui.lessons import LESSONS
+from attnviz.ui.pages import LESSONS
 from tests.pages.test_pages import ROOT
 
 

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 OPEN = """
 import sys
 from streamlit.testing.v1 import AppTest
-from attnviz.ui.lessons import LESSONS
+from attnviz.ui.pages import LESSONS
 app = AppTest.from_file("app.py", default_timeout=60)
 for lesson in LESSONS:
     app.switch_page(f"pages/{lesson}.py").run()

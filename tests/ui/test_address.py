@@ -15,14 +15,14 @@ ALL = [field.name for field in fields(UrlState)]
 
 def values_of(field):
     """Every value that a field of the view can have; a field of a new type fails here until it is told."""
-    if field.name in address.CHOICES:
-        return st.sampled_from(sorted(address.CHOICES[field.name]))
+    if "choices" in field.metadata:
+        return st.sampled_from(sorted(field.metadata["choices"]))
     if field.name == "numbers":
         return st.builds("~".join, st.lists(st.text(max_size=9), max_size=4).map(lambda rows: ["hand", *rows]))
     if field.name == "ablated":
         heads = st.tuples(st.integers(0, 999), st.integers(0, 999)).map(lambda head: "L{}.H{}".format(*head))
         return st.lists(heads, max_size=4).map("-".join)
-    lowest, highest = address.RANGES.get(field.name, (None, None))
+    lowest, highest = field.metadata.get("range", (None, None))
     return {
         bool: st.booleans(),
         int: st.integers(0, 9_999_999),
