@@ -115,11 +115,11 @@ labels.badges(found)
 left, right = st.columns(2, gap="large")
 with left:
     labels.show_evidence(results, number, "evidence")
-    taken = {"layer": at.layer, "head": at.head}
+    settings = {"layer": at.layer, "head": at.head}
     with st.container(horizontal=True):
         export_menu(
             "evidence", name_of(entry.name, at, "labels"),
-            partial(exports.of_label_results, f"Labels of {at}", figures.evidence_charts, entry, results, taken),
+            partial(exports.of_label_results, f"Labels of {at}", figures.evidence_charts, entry, results, settings),
         )  # fmt: skip
         save = saved_views.popover()
     st.page_link("pages/head_labels.py", label="All heads", icon=":material/label:")

@@ -51,7 +51,7 @@ with left:
     labels.filters(results)
     labels.mosaic(results, "label_mosaic", chosen)
     with st.container(horizontal=True):
-        labels.take_mosaic(entry, results, "labels", chosen)
+        labels.export_mosaic(entry, results, "labels", chosen)
         save = saved_views.popover()
 with right:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -19,7 +19,7 @@ url_state()
 st.title("Your own weights")
 
 
-def take() -> None:
+def load() -> None:
     """The uploaded file is read once, and kept while other pages are looked at."""
     file = st.session_state.own_file
     st.session_state.pop("own", None)
@@ -33,7 +33,7 @@ def take() -> None:
 
 
 st.file_uploader(
-    "Weights with their tokens, .npz or .json", type=["npz", "json"], key="own_file", on_change=take,
+    "Weights with their tokens, .npz or .json", type=["npz", "json"], key="own_file", on_change=load,
     max_upload_size=weights_file.MOST_BYTES // 2**20,
 )  # fmt: skip
 if "own_fault" in st.session_state:

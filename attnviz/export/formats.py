@@ -1,4 +1,4 @@
-"""The files that a set of figures can be taken as: one entry of FORMATS a format."""
+"""The files that a set of figures can be exported as: one entry of FORMATS a format."""
 
 import csv
 import io

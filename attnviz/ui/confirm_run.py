@@ -188,7 +188,7 @@ def _ask(estimates: Sequence[Any], asked: Sequence[Wanted]) -> None:
     release_memory()  # what a cancelled run held, now that its page is gone
     needs, several = combine(estimates), len(estimates) > 1
     tokens = " and ".join(f"{one.n_tokens:,}" for one in estimates)
-    st.subheader(f"The two readings have {tokens} tokens" if several else f"This text has {tokens} tokens")
+    st.subheader(f"The two texts have {tokens} tokens" if several else f"This text has {tokens} tokens")
     st.write(
         "Reading takes a while on this machine. Nothing is left out."
         + (" The numbers below are for both together." if several else "")

@@ -135,7 +135,7 @@ def every_head(at: Selection, results: LabelResults | None = None) -> None:
     n_bytes = sum(4 * layer.n_heads * layer.n_queries * layer.v.shape[1] for layer in at.trace.layers)
     fits = not at.trace.weights_only and n_bytes <= weights_file.MOST_BYTES
     recording = partial(exports.recording, at.trace) if fits else None
-    export_menu("all", name_of(at.trace.model, measure or "all heads"), taken, recording)
+    export_menu("all", name_of(at.trace.model, measure or "all heads"), make, recording)
 
 
 def measures_of(at: Selection) -> list[str]:

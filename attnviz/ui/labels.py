@@ -309,7 +309,7 @@ def effects_together(results: LabelResults) -> None:
     st.caption("Heads that do the same make up for one another, so that each alone can look idle.")
 
 
-def take_mosaic(entry: ModelEntry, results: LabelResults, key: str, chosen: Head) -> None:
+def export_mosaic(entry: ModelEntry, results: LabelResults, key: str, chosen: Head) -> None:
     """Every head's first label as a file, with the evidence of the chosen head and the scores of one label."""
     settings = {"layer": chosen.layer, "head": chosen.head, "label": current().label,
                 "confidence": current().confidence, "scores_of": scores_of(results)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Charts of lessons, labels and the certificate, taken away: each file holds the numbers of the chart on screen."""
+"""Charts of lessons, labels and the certificate, exported: each file holds the numbers of the chart on screen."""
 
 import csv
 import html
@@ -128,13 +128,13 @@ def placed(svg, chart, number):
 
 @pytest.mark.parametrize("name", [*LESSONS, *OF_MODELS])
 def test_csv_and_npz_hold_what_the_figure_on_screen_holds(name):
-    taken = picture(name)
-    lines = export.made(taken, "csv").decode().split("\n")
+    figure_set = picture(name)
+    lines = export.made(figure_set, "csv").decode().split("\n")
     told = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-    assert told == [*taken.provenance, *taken.notes]
+    assert told == [*figure_set.provenance, *figure_set.notes]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines[len(told) :]))))
-    with np.load(io.BytesIO(export.made(taken, "npz")), allow_pickle=False) as arrays:
-        for chart, figure in taken.figures.items():
+    with np.load(io.BytesIO(export.made(figure_set, "npz")), allow_pickle=False) as arrays:
+        for chart, figure in figure_set.figures.items():
             shown = [one for one in figure.data if one.name or one.hoverinfo != "skip"]
             assert shown and len(series_of(figure)) == len(shown)
             assert len({one.name for one in series_of(figure)}) == len(shown), "two series of one name"
@@ -187,9 +187,9 @@ def test_svg_bars_are_as_long_as_their_numbers():
 
 @pytest.mark.parametrize("name", EVERY)
 def test_svg_says_what_the_charts_say_and_where_they_come_from(name):
-    taken, told = picture(name), " ".join(texts_of(svg_of(name)))
-    assert all(line[:40] in told for line in taken.provenance)
-    for figure in taken.figures.values():
+    figure_set, told = picture(name), " ".join(texts_of(svg_of(name)))
+    assert all(line[:40] in told for line in figure_set.provenance)
+    for figure in figure_set.figures.values():
         assert html.unescape(figure.layout.title.text) in told
         assert all(re.split("[<:]", one.name)[0] in told for one in figure.data if one.showlegend and one.name)
         for one in figure.data:
@@ -216,11 +216,11 @@ def test_pdf_keeps_text_as_text(name):
 
 @pytest.mark.parametrize("name", ["cost", "story_in"])
 def test_html_needs_no_network_and_runs_nothing_of_the_text(name):
-    taken = picture(name)
-    page = export.made(taken, "html").decode()
-    assert page.count("Plotly.newPlot(") == len(taken.figures) and 4_000_000 < len(page) < 6_000_000
+    figure_set = picture(name)
+    page = export.made(figure_set, "html").decode()
+    assert page.count("Plotly.newPlot(") == len(figure_set.figures) and 4_000_000 < len(page) < 6_000_000
     assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)\s*=", page) and "The <b>" not in page
-    assert all(html.escape(line) in page for line in taken.provenance)
+    assert all(html.escape(line) in page for line in figure_set.provenance)
 
 
 def made_again(names, folder):

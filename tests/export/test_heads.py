@@ -1,4 +1,4 @@
-"""A view taken away is opened again: each file holds the numbers on screen, and says where they come from."""
+"""An exported view is opened again: each file holds the numbers on screen, and says where they come from."""
 
 import csv
 import html
@@ -46,10 +46,10 @@ def picture(traced, targets=(), **choices):
     return of_head(traced, Head("decoder", 1, 2), found, view, "L1.H2", (3, 1), glue, "light", targets)
 
 
-def reading_of(taken):
-    arrays = taken.pictures[""].table.arrays
+def map_of(figure_set):
+    arrays = figure_set.pictures[""].table.arrays
     sides = (tuple((str(name), [place]) for place, name in enumerate(arrays[side])) for side in ("queries", "keys"))
-    return AttentionMap(arrays["weights"], *sides, tuple(taken.notes))
+    return AttentionMap(arrays["weights"], *sides, tuple(figure_set.notes))
 
 
 def texts_of(svg: bytes) -> list[str]:
@@ -59,7 +59,7 @@ def texts_of(svg: bytes) -> list[str]:
 
 def shown_weights(taken, shown_as) -> list[str]:
     """What each view writes beside its tokens."""
-    found = reading_of(taken)
+    found = map_of(figure_set)
     return {
         "heatmap": [],
         "lines": [],
@@ -70,15 +70,15 @@ def shown_weights(taken, shown_as) -> list[str]:
 
 @pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_svg_holds_tokens_numbers_and_provenance_as_text(traced, shown_as):
-    taken = picture(traced, shown_as=shown_as, hide_special=True)
-    file = export.made(taken, "svg")
+    figure_set = picture(traced, shown_as=shown_as, hide_special=True)
+    file = export.made(figure_set, "svg")
     texts = texts_of(file)
     assert set(shown_weights(taken, shown_as)) <= set(texts)
     assert {"sat", "im", "你 3/3", "L1.H2"} <= set(texts)
-    for line in taken.provenance:
+    for line in figure_set.provenance:
         assert line[:40] in " ".join(texts)
     metadata = "".join(ElementTree.fromstring(file).find(f"{SVG}metadata").itertext())
-    assert all(line in metadata for line in taken.provenance)
+    assert all(line in metadata for line in figure_set.provenance)
     assert HOSTILE.encode() not in file and b"<script" not in file
 
 
@@ -112,8 +112,8 @@ def test_the_frame_of_the_chosen_cell_and_the_line_round_targets_are_in_the_file
 
 @pytest.mark.parametrize("shown_as", ["lines", "strip", "table"])
 def test_the_python_lines_make_the_view_that_was_on_screen(traced, tmp_path, shown_as):
-    taken = picture(traced, shown_as=shown_as)
-    code = export.made(taken, "py").decode()
+    figure_set = picture(traced, shown_as=shown_as)
+    code = export.made(figure_set, "py").decode()
     subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""}
     )
@@ -122,9 +122,9 @@ def test_the_python_lines_make_the_view_that_was_on_screen(traced, tmp_path, sho
 
 
 def test_lines_draws_those_on_screen(traced):
-    taken = picture(traced, shown_as="lines", threshold=0.2, top_k=2)
-    drawn = ElementTree.fromstring(export.made(taken, "svg")).find(f".//{SVG}g[@id='LineCollection_1']")
-    largest = np.sort(reading_of(taken).weights, axis=1)[:, -2:]
+    figure_set = picture(traced, shown_as="lines", threshold=0.2, top_k=2)
+    drawn = ElementTree.fromstring(export.made(figure_set, "svg")).find(f".//{SVG}g[@id='LineCollection_1']")
+    largest = np.sort(map_of(figure_set).weights, axis=1)[:, -2:]
     assert len(drawn.findall(f"{SVG}path")) == (largest >= 0.2).sum()
 
 
@@ -137,11 +137,11 @@ def test_lines_of_several_heads_have_their_colours(traced):
 
 @pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_png_is_large_enough_to_print_and_not_blank(traced, shown_as):
-    taken = picture(traced, shown_as=shown_as)
-    with Image.open(io.BytesIO(export.made(taken, "png"))) as image:
+    figure_set = picture(traced, shown_as=shown_as)
+    with Image.open(io.BytesIO(export.made(figure_set, "png"))) as image:
         assert image.width > 1400 and image.height > 600
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
-        assert all(line in image.text["Description"] for line in taken.provenance)
+        assert all(line in image.text["Description"] for line in figure_set.provenance)
 
 
 @pytest.mark.parametrize("shown_as", HEAD_VIEWS)
@@ -154,45 +154,45 @@ def test_pdf_keeps_text_as_text(traced, shown_as):
 
 @pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_html_needs_no_network_and_runs_nothing_of_the_text(traced, shown_as):
-    taken = picture(traced, shown_as=shown_as)
-    page = export.made(taken, "html").decode()
+    figure_set = picture(traced, shown_as=shown_as)
+    page = export.made(figure_set, "html").decode()
     assert "Plotly.newPlot" in page and len(page) > 3_000_000, "Plotly's script is inside"
     assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)\s*=", page)
     assert HOSTILE not in page and "mat -->" not in page
-    assert all(html.escape(line) in page for line in taken.provenance)
+    assert all(html.escape(line) in page for line in figure_set.provenance)
     assert ("<svg" in page.split("Plotly.newPlot")[0].split("<script")[0]) == (shown_as != "heatmap")
 
 
-def test_csv_equals_the_reading_below_its_provenance(traced):
-    taken = picture(traced, merge_words=True)
-    lines = export.made(taken, "csv").decode().split("\n")
+def test_csv_equals_the_map_below_its_provenance(traced):
+    figure_set = picture(traced, merge_words=True)
+    lines = export.made(figure_set, "csv").decode().split("\n")
     told = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-    assert told == [*taken.provenance, *taken.notes]
+    assert told == [*figure_set.provenance, *figure_set.notes]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines[len(told) :]))))
-    weights = np.full(reading_of(taken).weights.shape, np.nan)
+    weights = np.full(map_of(figure_set).weights.shape, np.nan)
     for row in rows:
         i, j = int(row["row"]), int(row["column"])
         weights[i, j] = float(row["weight"])
-        assert (row["from"], row["to"]) == (reading_of(taken).queries[i], reading_of(taken).keys[j])
-    np.testing.assert_array_equal(weights, reading_of(taken).weights)
+        assert (row["from"], row["to"]) == (map_of(figure_set).queries[i], map_of(figure_set).keys[j])
+    np.testing.assert_array_equal(weights, map_of(figure_set).weights)
 
 
-def test_npz_equals_the_reading_and_needs_no_pickle(traced):
-    taken = picture(traced, hide_first=True)
-    with np.load(io.BytesIO(export.made(taken, "npz")), allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(arrays["weights"], reading_of(taken).weights)
-        assert arrays["queries"].tolist() == list(reading_of(taken).queries)
-        assert arrays["keys"].tolist() == list(reading_of(taken).keys)
-        assert arrays["notes"].tolist() == list(reading_of(taken).notes)
-        assert arrays["provenance"].tolist() == list(taken.provenance)
+def test_npz_equals_the_map_and_needs_no_pickle(traced):
+    figure_set = picture(traced, hide_first=True)
+    with np.load(io.BytesIO(export.made(figure_set, "npz")), allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["weights"], map_of(figure_set).weights)
+        assert arrays["queries"].tolist() == list(map_of(figure_set).queries)
+        assert arrays["keys"].tolist() == list(map_of(figure_set).keys)
+        assert arrays["notes"].tolist() == list(map_of(figure_set).notes)
+        assert arrays["provenance"].tolist() == list(figure_set.provenance)
 
 
 @pytest.mark.parametrize("ending", ["py", "html"])
 def test_the_python_lines_make_the_same_numbers_in_a_fresh_process(traced, tmp_path, ending):
     choices = {"combine": "max", "heads": "0-2", "merge_words": True, "hide_first": True, "renormalise": True}
-    taken = picture(traced, **choices, window=9, queries_at=4, keys_at=1)
-    assert len(reading_of(taken).rows) <= 9 and reading_of(taken).notes[-1].startswith("Window: queries")
-    code = export.made(taken, ending).decode()
+    figure_set = picture(traced, **choices, window=9, queries_at=4, keys_at=1)
+    assert len(map_of(figure_set).rows) <= 9 and map_of(figure_set).notes[-1].startswith("Window: queries")
+    code = export.made(figure_set, ending).decode()
     if ending == "html":
         code = html.unescape(re.search(r'<pre id="python">(.*?)</pre>', code, re.S).group(1))
     code += "\nimport numpy\nnumpy.savez('again.npz', weights=attention_map.weights, z=figure.data[0].z, "
@@ -201,9 +201,9 @@ def test_the_python_lines_make_the_same_numbers_in_a_fresh_process(traced, tmp_p
         [sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""}
     )
     with np.load(tmp_path / "again.npz") as again:
-        np.testing.assert_allclose(again["weights"], reading_of(taken).weights, atol=1e-6)
-        np.testing.assert_allclose(again["z"], reading_of(taken).weights, atol=1e-6)
-        assert again["keys"].tolist() == list(reading_of(taken).keys)
+        np.testing.assert_allclose(again["weights"], map_of(figure_set).weights, atol=1e-6)
+        np.testing.assert_allclose(again["z"], map_of(figure_set).weights, atol=1e-6)
+        assert again["keys"].tolist() == list(map_of(figure_set).keys)
 
 
 def test_provenance_says_all_that_is_needed_to_make_it_again(traced):

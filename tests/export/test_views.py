@@ -1,4 +1,4 @@
-"""Every view of heads beside the four of one head, taken away: each file holds the numbers of the trace."""
+"""Every view of heads beside the four of one head, exported: each file holds the numbers of the trace."""
 
 import base64
 import csv
@@ -128,9 +128,9 @@ def numbers(view):
     return [stages.masked, stages.weights]
 
 
-def weights_of(taken):
+def weights_of(figure_set):
     """The numbers of each picture of a set."""
-    return [one.table.arrays["weights"] for one in taken.pictures.values()]
+    return [one.table.arrays["weights"] for one in figure_set.pictures.values()]
 
 
 def parsed(view):
@@ -153,14 +153,14 @@ def test_what_is_drawn_is_the_traces(view):
 
 @pytest.mark.parametrize("view", [view for view in VIEWS if view not in ("grid", "plane")])
 def test_svg_says_each_number_in_its_cell_and_where_it_comes_from(view):
-    taken = picture(view)
-    texts = texts_of(export.made(taken, "svg"))
+    figure_set = picture(view)
+    texts = texts_of(export.made(figure_set, "svg"))
     expected = [f"{number:.2f}" for one in numbers(view) for number in one.flat if not np.isnan(number)]
     if view == "example":  # as its cells say on screen
-        expected = [text for figure in taken.figures.values() for text in np.ravel(figure.data[0].text)]
+        expected = [text for figure in figure_set.figures.values() for text in np.ravel(figure.data[0].text)]
     centred = ["".join(text.itertext()) for text in parsed(view).iter(f"{SVG}text") if "middle" in text.get("style")]
     assert Counter(expected) <= Counter(centred)
-    assert all(line[:40] in " ".join(texts) for line in taken.provenance)
+    assert all(line[:40] in " ".join(texts) for line in figure_set.provenance)
 
 
 def test_svg_of_a_difference_is_blue_above_zero_and_orange_below():
@@ -229,19 +229,19 @@ def test_pdf_keeps_text_as_text(view):
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_html_needs_no_network_and_runs_nothing_of_the_text(view):
-    taken = picture(view)
-    page = export.made(taken, "html").decode()
-    assert page.count("Plotly.newPlot(") == len(taken.pictures) and 4_000_000 < len(page) < 6_000_000
+    figure_set = picture(view)
+    page = export.made(figure_set, "html").decode()
+    assert page.count("Plotly.newPlot(") == len(figure_set.pictures) and 4_000_000 < len(page) < 6_000_000
     assert not re.search(r"<(script|link|img|iframe)\b[^>]*\b(src|href)\s*=", page) and "cat <b>" not in page
-    assert all(html.escape(line) in page for line in taken.provenance)
+    assert all(html.escape(line) in page for line in figure_set.provenance)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_csv_has_a_line_for_each_number(view):
-    taken = picture(view)
-    lines = export.made(taken, "csv").decode().split("\n")
+    figure_set = picture(view)
+    lines = export.made(figure_set, "csv").decode().split("\n")
     told = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-    assert told == [*taken.provenance, *taken.notes]
+    assert told == [*figure_set.provenance, *figure_set.notes]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines[len(told) :]))))
     found = np.array([float(list(row.values())[-1]) for row in rows])
     np.testing.assert_allclose(found, np.concatenate([one.ravel() for one in numbers(view)]), atol=1e-6)
@@ -249,20 +249,20 @@ def test_csv_has_a_line_for_each_number(view):
         assert [row["head"] for row in rows[:: traced().weights(0, 0).size]] == [
             "L{}.H{}".format(*one) for one in HEADS
         ]
-    if len(taken.pictures) > 1:
-        assert list(dict.fromkeys(row["picture"] for row in rows)) == list(taken.pictures)
+    if len(figure_set.pictures) > 1:
+        assert list(dict.fromkeys(row["picture"] for row in rows)) == list(figure_set.pictures)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_npz_has_each_drawings_numbers_and_names(view):
-    taken = picture(view)
-    with np.load(io.BytesIO(export.made(taken, "npz")), allow_pickle=False) as arrays:
-        for (name, one), expected in zip(taken.pictures.items(), numbers(view)):
+    figure_set = picture(view)
+    with np.load(io.BytesIO(export.made(figure_set, "npz")), allow_pickle=False) as arrays:
+        for (name, one), expected in zip(figure_set.pictures.items(), numbers(view)):
             before = f"{name}." if name else ""
             np.testing.assert_allclose(arrays[f"{before}weights"], expected, atol=1e-6)
             assert arrays[f"{before}queries"].tolist() == one.table.arrays["queries"].tolist()
             assert arrays[f"{before}keys"].tolist() == one.table.arrays["keys"].tolist()
-        assert arrays["provenance"].tolist() == list(taken.provenance)
+        assert arrays["provenance"].tolist() == list(figure_set.provenance)
         if view in ("grid", "plane"):
             assert [tuple(head) for head in arrays["heads"].tolist()] == HEADS
 

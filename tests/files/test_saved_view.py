@@ -19,7 +19,7 @@ WEIGHTS /= WEIGHTS.sum(axis=1, keepdims=True)
 VERSIONS = "attnviz 0.1.0, torch 2.13.0"
 
 
-def reading(weights=WEIGHTS, tokens=TOKENS):
+def attention_map(weights=WEIGHTS, tokens=TOKENS):
     groups = tuple((token, (i,)) for i, token in enumerate(tokens))
     return AttentionMap(np.asarray(weights), groups, groups)
 
@@ -28,13 +28,13 @@ def view(**changes):
     whole = SavedView(
         attnviz="0.1.0", page="heads", title="L0.H0", address={"v": "1", "text": "the cat"}, note="the cat looks back",
         model="tiny-gpt", revision="abc", saved="2026-11-21", versions=VERSIONS, certificate="recomputed",
-        numbers=saved_view.numbers_of(reading(), (2, 1)),
+        numbers=saved_view.numbers_of(attention_map(), (2, 1)),
     )  # fmt: skip
     return replace(whole, **changes)
 
 
 def verdict(kept, weights=WEIGHTS, tokens=TOKENS, revision="abc", versions=VERSIONS):
-    return saved_view.verdict(kept, saved_view.numbers_again(kept, reading(weights, tokens)), revision, versions)
+    return saved_view.verdict(kept, saved_view.numbers_again(kept, attention_map(weights, tokens)), revision, versions)
 
 
 @given(note=st.text(max_size=200), numbers=st.dictionaries(st.text(max_size=9), st.floats(-1e9, 1e9), max_size=9))
@@ -53,7 +53,7 @@ def test_the_chosen_cell_its_row_and_the_strongest_of_all_are_kept():
 def test_numbers_that_are_none_are_not_kept():
     weights = WEIGHTS.copy()
     weights[2, 1] = np.nan
-    saved_view.as_json(view(numbers=saved_view.numbers_of(reading(weights), (2, 1))))
+    saved_view.as_json(view(numbers=saved_view.numbers_of(attention_map(weights), (2, 1))))
 
 
 def test_numbers_that_hold():
@@ -66,7 +66,7 @@ def test_numbers_that_hold():
 def test_two_weights_that_change_places_do_not_make_a_saved_view_false():
     """The strongest are told again by their places, not looked for again."""
     level = np.full((5, 5), 0.2)
-    kept = view(numbers=saved_view.numbers_of(reading(level), (4, 0)))
+    kept = view(numbers=saved_view.numbers_of(attention_map(level), (4, 0)))
     assert verdict(kept, level + 1e-9 * np.arange(25).reshape(5, 5))[0]
 
 

@@ -7,21 +7,21 @@ from attnviz.maps.difference import ablation_title, align_window, difference
 from attnviz.traces import Head
 
 
-def reading(words, weights=None):
+def map_of(words, weights=None):
     groups = tuple((word, [i]) for i, word in enumerate(words.split()))
     n = len(groups)
     return AttentionMap(np.arange(n * n, dtype=float).reshape(n, n) if weights is None else weights, groups, groups)
 
 
 def test_the_same_words_are_subtracted_cell_by_cell():
-    a = reading("the cat sat")
-    b = reading("the cat sat", a.weights * 2)
+    a = map_of("the cat sat")
+    b = map_of("the cat sat", a.weights * 2)
     np.testing.assert_array_equal(difference(a, b).weights, a.weights)
     assert not difference(a, b).notes
 
 
 def test_another_word_is_left_out_and_named_and_the_rest_stays_aligned():
-    a, b = reading("the cat sat"), reading("the dog sat")
+    a, b = map_of("the cat sat"), map_of("the dog sat")
     change = difference(a, b)
     assert change.queries == ("the", "sat")
     np.testing.assert_array_equal(change.weights, (b.weights - a.weights)[np.ix_([0, 2], [0, 2])])
@@ -29,14 +29,14 @@ def test_another_word_is_left_out_and_named_and_the_rest_stays_aligned():
 
 
 def test_repeated_words_stay_apart():
-    a, b = reading("the cat saw the dog"), reading("well the cat saw the dog")
+    a, b = map_of("the cat saw the dog"), map_of("well the cat saw the dog")
     change = difference(a, b)
     assert change.queries == ("the", "cat", "saw", "the", "dog")
     np.testing.assert_array_equal(change.weights, b.weights[1:, 1:] - a.weights)
 
 
 def test_nothing_in_common_is_empty():
-    assert difference(reading("a b"), reading("c d")).weights.size == 0
+    assert difference(map_of("a b"), map_of("c d")).weights.size == 0
 
 
 def words(text):

@@ -78,7 +78,7 @@ def test_two_heavy_texts_are_asked_about_together_and_read_when_the_reader_agree
     """One click, and one number that is not passed: nobody is to be asked for the second text after the first."""
     app = both(slow=0.0)
     assert not app.exception and not app.get("plotly_chart")
-    assert re.fullmatch(r"The two readings have \d+ and 300 tokens", app.subheader[0].value)
+    assert re.fullmatch(r"The two texts have \d+ and 300 tokens", app.subheader[0].value)
     assert "both together" in " ".join(box.value for box in app.markdown)
     rows = []
     stages = HeadAttention.stages

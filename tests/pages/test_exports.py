@@ -1,4 +1,4 @@
-"""What a page offers to take away is what it shows."""
+"""What a page exports is what it shows."""
 
 import json
 
@@ -35,11 +35,11 @@ def test_what_a_file_shows_is_what_the_screen_shows(page, monkeypatch):
     """A file without the frame of the chosen cell, or with other numbers than the screen, would be worse than none."""
     offered = {}
 
-    def take(key, name, figures, recording=None):
+    def collect(key, name, figures, recording=None):
         offered[key] = figures
 
     for module in (export_menu, head_explorer, labels, windows):  # pages take it from the first
-        monkeypatch.setattr(module, "export_menu", take)
+        monkeypatch.setattr(module, "export_menu", collect)
     app = open_app(page, **PAGES[page])
     assert not app.exception and offered
     shown = [told(json.loads(chart.proto.spec)) for chart in app.get("plotly_chart")]

@@ -1,4 +1,4 @@
-"""The Heads page: four views, the finder, the aids; and no choice among them runs the model again."""
+"""The Heads page: four views, the finder, the display options; and no choice among them runs the model again."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_every_view_of_every_kind_of_model(shown_as, model):
     assert app.query_params["shown_as"] == shown_as and app.query_params["merge_words"] == "1"
 
 
-def test_heads_views_and_aids_do_not_run_the_model_again(monkeypatch):
+def test_heads_views_and_options_do_not_run_the_model_again(monkeypatch):
     """Exploring 144 heads must not cost 144 forward passes."""
     runs = []
     original = tracing.trace

@@ -26,64 +26,64 @@ def reading_of(traced, **choices):
     return chosen_map(traced, Head("encoder", 1, 2), replace(UrlState(), **choices))
 
 
-def test_without_aids_it_is_the_head(traced):
-    found = reading_of(traced)
+def test_without_options_it_is_the_head(traced):
+    found = map_of(traced)
     np.testing.assert_array_equal(found.weights, traced.weights(1, 2))
     assert found.queries == traced.tokens and not found.notes
 
 
 def test_merged_words_sum_to_one(traced):
-    found = reading_of(traced, merge_words=True)
+    found = map_of(traced, merge_words=True)
     np.testing.assert_allclose(found.weights.sum(axis=1), 1, atol=1e-5)
     assert "unbelievable" in found.queries and len(found.queries) < len(traced.tokens)
 
 
 def test_hidden_tokens_are_gone_and_their_share_is_told(traced):
-    found = reading_of(traced, hide_special=True)
+    found = map_of(traced, hide_special=True)
     special = [j for j, part in enumerate(traced.segments) if part is None]
     assert len(found.keys) == len(traced.tokens) - len(special)
     taken = traced.weights(1, 2)[:, special].sum(axis=1)
     assert f"{taken.mean():.0%}" in found.notes[-1] and f"{taken.max():.0%}" in found.notes[-1]
     np.testing.assert_allclose(found.weights.sum(axis=1), 1 - taken, atol=1e-5)
-    scaled = reading_of(traced, hide_special=True, renormalise=True)
+    scaled = map_of(traced, hide_special=True, renormalise=True)
     np.testing.assert_allclose(scaled.weights.sum(axis=1), 1, atol=1e-5)
 
 
 def test_the_first_token_can_be_hidden_alone(traced):
-    found = reading_of(traced, hide_first=True)
+    found = map_of(traced, hide_first=True)
     assert found.keys == traced.tokens[1:] and "first token" in found.notes[-1]
 
 
 def test_mean_and_largest_over_heads(traced):
     every = np.stack([traced.weights(1, head) for head in range(4)])
-    np.testing.assert_allclose(reading_of(traced, combine="mean").weights, every.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(reading_of(traced, combine="max").weights, every.max(axis=0), atol=1e-6)
-    largest = reading_of(traced, combine="max", merge_words=True)
-    of_head_2 = reading_of(traced, merge_words=True).weights
+    np.testing.assert_allclose(map_of(traced, combine="mean").weights, every.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(map_of(traced, combine="max").weights, every.max(axis=0), atol=1e-6)
+    largest = map_of(traced, combine="max", merge_words=True)
+    of_head_2 = map_of(traced, merge_words=True).weights
     np.testing.assert_array_equal(largest.weights[largest.strongest == 2], of_head_2[largest.strongest == 2])
     assert largest.heads == ("H0", "H1", "H2", "H3") and largest.strongest.shape == largest.weights.shape
-    two = reading_of(traced, combine="mean", heads="0-3")
+    two = map_of(traced, combine="mean", heads="0-3")
     np.testing.assert_allclose(two.weights, every[[0, 3]].mean(axis=0), atol=1e-6)
     assert "H0, H3" in two.notes[0]
 
 
 def test_between_the_texts_of_a_pair(traced):
-    found = reading_of(traced, parts="a-b")
+    found = map_of(traced, parts="a-b")
     first, second = ([t for t, part in zip(traced.tokens, traced.segments) if part == side] for side in (0, 1))
     assert list(found.queries) == first and list(found.keys) == second
-    within = reading_of(traced, parts="b-b")
+    within = map_of(traced, parts="b-b")
     assert list(within.queries) == list(within.keys) == second
-    back = reading_of(traced, parts="b-a")
+    back = map_of(traced, parts="b-a")
     assert list(back.queries) == second and list(back.keys) == first
 
 
 def test_only_chosen_tokens(traced):
-    found = reading_of(traced, only_from="2-3", only_to="1")
+    found = map_of(traced, only_from="2-3", only_to="1")
     assert found.queries == traced.tokens[2:4] and found.keys == traced.tokens[1:2]
 
 
-def test_aids_combine_and_a_drawn_cell_leads_back_to_its_tokens(traced):
-    found = reading_of(traced, merge_words=True, hide_special=True, combine="mean")
+def test_options_combine_and_a_drawn_cell_leads_back_to_its_tokens(traced):
+    found = map_of(traced, merge_words=True, hide_special=True, combine="mean")
     row, column = found.queries.index("unbelievable"), found.keys.index("cat")
     query, key = found.tokens_at(row, column, traced.weights(1, 2)[found.rows[row][1]])
     assert traced.tokens[key] == "cat" and found.cell_of(query, key) == (row, column)
@@ -129,7 +129,7 @@ def test_by_dimension_a_row_adds_up_to_its_score(traced):
     assert found.queries == traced.tokens
 
 
-def test_the_grid_of_heads_takes_the_aids_too(traced):
+def test_the_grid_of_heads_takes_the_options_too(traced):
     view = replace(UrlState(), merge_words=True, hide_special=True)
     every = apply_options(layer_maps(traced, traced.layer(1)), traced, "encoder", MapOptions.of(view))
     for head in range(4):

@@ -35,7 +35,7 @@ def long(tiny_model):
     return trace(tiny_model("llama"), "the cat sat on the mat, " * 12)
 
 
-@pytest.mark.parametrize("given_aids", OPTIONS)
+@pytest.mark.parametrize("given_options", OPTIONS)
 @given(
     window=st.integers(1, 30),
     queries_at=st.integers(0, 40),
@@ -43,7 +43,7 @@ def long(tiny_model):
     how=st.sampled_from(["head", "mean", "max"]),
 )
 def test_a_window_is_part_of_the_whole_and_says_the_weight_outside(
-    traced, given_aids, window, queries_at, keys_at, how
+    traced, given_options, window, queries_at, keys_at, how
 ):
     """A reader who sees rows that do not sum to one must learn how much of them is not on the screen."""
 
@@ -99,8 +99,8 @@ def small_blocks(monkeypatch):
         monkeypatch.setattr(module, "BLOCK_BYTES", 4000)
 
 
-@pytest.mark.parametrize("given_aids", OPTIONS)
-def test_thumbnails_are_the_same_in_blocks(traced, given_aids, small_blocks):
+@pytest.mark.parametrize("given_options", OPTIONS)
+def test_thumbnails_are_the_same_in_blocks(traced, given_options, small_blocks):
     """The small pictures of a long text are computed some rows at a time, and must show all of it."""
     options = MapOptions(**given_aids)
     blocks = list(by_block(traced, traced.layer(1), options))
