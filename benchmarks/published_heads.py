@@ -23,7 +23,7 @@ import torch
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.results import LabelResults
-from attnviz.labels.scores import tallies
+from attnviz.labels.scores import count_hits
 from attnviz.labels.statistics import score
 from attnviz.labels.targets import Probe, after_duplicates, at_offset
 from attnviz.models.loading import load_model
@@ -139,8 +139,8 @@ def _scores(module: Any, recipe: Recipe) -> tuple[dict[str, np.ndarray], dict[st
             Probe(unit, tuple(ids), targets),
             Probe(unit, tuple(ids), {f"masked {n}": t for n, t in masked.items()}),
         ]
-    _, sums = tallies(module, probes)
-    both = {name: score(tally).reshape(_shape(module)) for name, tally in sums.items()}
+    _, sums = count_hits(module, probes)
+    both = {name: score(counts).reshape(_shape(module)) for name, counts in sums.items()}
     return {name: both[name] for name in offsets}, {name: both[f"masked {name}"] for name in offsets}
 
 

@@ -23,7 +23,7 @@ from attnviz.labels.decide import Measured, measured
 from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.probe_sets import coreference_probes, special_tokens_of, tree_probes
 from attnviz.labels.results import LabelResults
-from attnviz.labels.scores import Counts, tallies
+from attnviz.labels.scores import Counts, count_hits
 from attnviz.labels.spec import Rule
 from attnviz.labels.statistics import best_rules, interval, rule_hits, score
 from attnviz.labels.targets import Probe
@@ -105,8 +105,8 @@ def evaluate(model: LoadedModel, done: LabelResults, corpus: Corpus, sample: int
             rows.append(
                 Row(
                     label,
-                    int(one.tally.rows.sum()),
-                    len(one.tally.rows),
+                    int(one.counts.rows.sum()),
+                    len(one.counts.rows),
                     rules[label],
                     float(one.baseline[0]),
                     None if generated is None else _answer(done.heads[generated], one, generated),
@@ -124,13 +124,13 @@ def evaluate(model: LoadedModel, done: LabelResults, corpus: Corpus, sample: int
 
 
 def _measured(model: LoadedModel, probes: Sequence[Probe], rules: dict[str, Rule]) -> dict[str, Measured]:
-    _, sums = tallies(model.module, probes)
+    _, sums = count_hits(model.module, probes)
     found = measured(sums, rule_hits(probes, rules))
     return {label: one for label, one in found.items() if label.split(":")[0] in KINDS}
 
 
 def _answer(head: Head, one: Measured, i: int) -> Answer:
-    gain = Counts(one.tally.hits - one.control, one.tally.rows, one.tally.even)
+    gain = Counts(one.counts.hits - one.control, one.counts.rows, one.counts.even)
     low, high = interval(gain)
     return Answer(
         head,

@@ -69,11 +69,11 @@ def cache_path(model: LoadedModel, corpus: Corpus | None = None) -> Path:
 
     In the folder that the environment variable ATTNVIZ_CACHE names, by default ~/.cache/attnviz.
     """
-    asked = json.dumps(
+    contents = json.dumps(
         [fingerprint(model), PROBES, VERSION, SEED, None if corpus is None else [corpus.name, corpus.digest]]
     )
     base = os.environ.get("ATTNVIZ_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "attnviz")
-    name = hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
+    name = hashlib.blake2b(contents.encode(), digest_size=16).hexdigest()
     return Path(base).expanduser() / "labels" / f"{name}.npz"
 
 

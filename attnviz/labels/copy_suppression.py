@@ -33,14 +33,14 @@ def by_sign(
     if language_model is None or heads[0].kind != "decoder":
         return judged, None
     for shared, own in SUPPRESSED.items():
-        asked = [number for number, rows in enumerate(found) if any(row["label"] == shared for row in rows)]
-        if not asked:
+        looking = [number for number, rows in enumerate(found) if any(row["label"] == shared for row in rows)]
+        if not looking:
             continue
         bounds = np.full((2, len(heads), 3), np.nan)
         for family, probes in zip(bounds, families):
-            tally = copying(language_model, probes, [heads[number] for number in asked], shared)
-            if tally is not None:
-                family[asked] = np.stack([score(tally), *interval(tally)], axis=1)
+            counts = copying(language_model, probes, [heads[number] for number in looking], shared)
+            if counts is not None:
+                family[looking] = np.stack([score(counts), *interval(counts)], axis=1)
         lowers = bounds[..., 2] < 0  # [families, heads]; NaN compares false
         judged = [
             [_renamed(row, own, both) if row["label"] == shared and both[0] else row for row in rows]
@@ -64,12 +64,12 @@ def copying(
 
     None where nothing is asked, or a head's direct effect says nothing of this model.
     """
-    asked = [probe for probe in probes if label in probe.targets]
-    if not asked:
+    relevant = [probe for probe in probes if label in probe.targets]
+    if not relevant:
         return None
-    units = 1 + max(probe.unit for probe in asked)
+    units = 1 + max(probe.unit for probe in relevant)
     hits, rows = np.zeros((units, len(heads))), np.zeros(units)
-    for batch in batches(asked):
+    for batch in batches(relevant):
         effects = direct_effects(language_model, np.array([probe.ids for probe in batch]), heads)
         if effects is None:
             return None

@@ -9,7 +9,7 @@ from attnviz.models.loading import LoadedModel
 from .decide import SEED
 from .evaluate import looks_back
 from .probe_sets import first_family, special_tokens_of
-from .scores import tallies
+from .scores import count_hits
 
 TIMED = 8  # passages
 
@@ -23,7 +23,7 @@ def cost(model: LoadedModel) -> tuple[int, float]:
         start = time.perf_counter()
         probes = first_family(model.tokenizer, special_tokens_of(model.tokenizer, looks_back(model), model.limit), SEED)
         made = time.perf_counter()
-        tallies(model.module, probes[:TIMED])
+        count_hits(model.module, probes[:TIMED])
         timed = time.perf_counter() - made
     tokens = 2 * sum(len(probe.ids) for probe in probes)
     return tokens, 2 * (made - start) + timed * tokens / sum(len(probe.ids) for probe in probes[:TIMED])

@@ -24,12 +24,12 @@ FEWEST_ROWS, FEWEST_UNITS = 100, 20
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One label on one family: its tally over the units that ask for it, its weight's tally (the same for labels that
+    """One label on one family: its Counts over the units that ask for it, its weight's Counts (the same for labels that
     are no choice), its control's hits [units, heads] or, where they are the same for all heads, [units, 1], and the
     units' numbers."""
 
     label: str
-    tally: Counts
+    counts: Counts
     weight: Counts
     control: np.ndarray
     units: np.ndarray
@@ -40,17 +40,17 @@ class Measured:
 
     @cached_property
     def score(self) -> np.ndarray:
-        return score(self.tally)
+        return score(self.counts)
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """[heads] lower and upper bound of the score's 95 % interval."""
-        return interval(self.tally)
+        return interval(self.counts)
 
     @cached_property
     def baseline(self) -> np.ndarray:
         """[heads] the control's score."""
-        return np.broadcast_to(self.control.sum(0) / self.tally.rows.sum(), self.tally.hits.shape[1:])
+        return np.broadcast_to(self.control.sum(0) / self.counts.rows.sum(), self.counts.hits.shape[1:])
 
     @cached_property
     def enrichment(self) -> np.ndarray:
@@ -77,11 +77,11 @@ class Measured:
     def holds(self) -> np.ndarray:
         """[heads] whether the label stands on a family that it was not chosen on: threshold, enrichment, and a
         difference from its control whose interval is above 0."""
-        above, _ = interval(Counts(self.tally.hits - self.control, self.tally.rows, self.tally.even))
+        above, _ = interval(Counts(self.counts.hits - self.control, self.counts.rows, self.counts.even))
         return self.passes & self.beats_control & (above > 0)
 
     def in_both_halves(self, rng: np.random.Generator) -> np.ndarray:
-        first, second = halves(self.tally, rng)
+        first, second = halves(self.counts, rng)
         return np.minimum(first, second) > self.threshold
 
 
@@ -89,18 +89,18 @@ def measured(found: Mapping[str, Counts], rules: Mapping[str, np.ndarray]) -> di
     """Every label with enough rows and units, beside its control: the label's own, what its rule hits [units], or what
     uniform weights would."""
     labels = {}
-    for name, tally in found.items():
+    for name, counts in found.items():
         if kind_of(name) not in LABELS:
             continue
-        used = tally.rows > 0
-        control = rules[name][:, None] if name in rules else tally.even
+        used = counts.rows > 0
+        control = rules[name][:, None] if name in rules else counts.even
         if control_of(name) in found:
             own = found[control_of(name)]
             used &= own.rows > 0
-            control = own.hits * (tally.rows / np.maximum(own.rows, 1))[:, None]
-        if used.sum() >= FEWEST_UNITS and tally.rows[used].sum() >= FEWEST_ROWS:
-            weight = _some(found.get(weight_of(name), tally), used)
-            labels[name] = Measured(name, _some(tally, used), weight, control[used], np.flatnonzero(used))
+            control = own.hits * (counts.rows / np.maximum(own.rows, 1))[:, None]
+        if used.sum() >= FEWEST_UNITS and counts.rows[used].sum() >= FEWEST_ROWS:
+            weight = _some(found.get(weight_of(name), counts), used)
+            labels[name] = Measured(name, _some(counts, used), weight, control[used], np.flatnonzero(used))
     return labels
 
 
@@ -114,7 +114,7 @@ def verdicts(first: Mapping[str, Measured], second: Mapping[str, Measured], n_he
     p = {label: np.ones(n_heads) for label in first}  # a head that is no candidate cannot count as a discovery
     for label, one in first.items():
         if one.passes.any():
-            p[label][one.passes] = sign_flip_p((one.tally.hits - one.control)[:, one.passes], rng)
+            p[label][one.passes] = sign_flip_p((one.counts.hits - one.control)[:, one.passes], rng)
     adjusted = dict(zip(first, false_discovery(np.array(list(p.values())).ravel()).reshape(len(p), n_heads)))
     labels: list[list[dict[str, Any]]] = [[] for _ in range(n_heads)]
     for label, one in first.items():
@@ -123,7 +123,7 @@ def verdicts(first: Mapping[str, Measured], second: Mapping[str, Measured], n_he
         for head in np.flatnonzero(one.passes):
             confidence = "high" if sure[head] else "medium" if medium[head] else "low"
             values = (array[head] for array in (one.score, one.baseline, *one.bounds))
-            n = int(one.tally.rows.sum())
+            n = int(one.counts.rows.sum())
             row = (label, *map(float, values), n, float(adjusted[label][head]), confidence, None)
             labels[head].append(dict(zip(COLUMNS, row)))
     for found in labels:
@@ -131,5 +131,5 @@ def verdicts(first: Mapping[str, Measured], second: Mapping[str, Measured], n_he
     return labels
 
 
-def _some(tally: Counts, used: np.ndarray) -> Counts:
-    return Counts(tally.hits[used], tally.rows[used], tally.even[used])
+def _some(counts: Counts, used: np.ndarray) -> Counts:
+    return Counts(counts.hits[used], counts.rows[used], counts.even[used])

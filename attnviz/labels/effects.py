@@ -82,7 +82,7 @@ class Job:
 
     task: str
     trials: list[Trial]
-    asked: list[Question]
+    questions: list[Question]
     reference: list[Question]
 
     @property
@@ -92,7 +92,7 @@ class Job:
     @property
     def tokens(self) -> int:
         """How many are read."""
-        return sum(len(question.ids) for question in self.asked) * (len(self.ablations) + 1)
+        return sum(len(question.ids) for question in self.questions) * (len(self.ablations) + 1)
 
 
 INTACT = Ablation(frozenset(), "mean")
@@ -164,7 +164,7 @@ def _controls(heads: Heads, others: Sequence[Head], rng: random.Random) -> tuple
 
 def measure(
     language_model: Any,
-    asked: Sequence[Question],
+    questions: Sequence[Question],
     ablations: Sequence[Ablation],
     means: Mapping[Head, np.ndarray],
     progress: Callable[[int], None] | None = None,
@@ -176,7 +176,7 @@ def measure(
     """
     sums: dict[Ablation, float] = defaultdict(float)
     read = 0
-    for batch in batches(asked):
+    for batch in batches(questions):
         inputs = as_inputs(batch, language_model.device)
         outputs = head_outputs(language_model, inputs)
         for ablation in (INTACT, *ablations):
@@ -189,7 +189,7 @@ def measure(
             read += inputs["input_ids"].numel()
             if progress is not None:
                 progress(read)
-    return {ablation: total / len(asked) for ablation, total in sums.items()}
+    return {ablation: total / len(questions) for ablation, total in sums.items()}
 
 
 def _scores(logits: torch.Tensor, batch: Sequence[Question]) -> list[float]:
@@ -204,17 +204,17 @@ def _scores(logits: torch.Tensor, batch: Sequence[Question]) -> list[float]:
     return found
 
 
-def batches(asked: Sequence[Question]) -> Iterator[list[Question]]:
+def batches(questions: Sequence[Question]) -> Iterator[list[Question]]:
     """Questions of one length together, never one alone."""
-    for length, group in _by_length(asked).items():
+    for length, group in _by_length(questions).items():
         size = max(2, TOGETHER // length)
         parts = max(1, len(group) // size)
         yield from (group[part::parts] for part in range(parts))
 
 
-def in_company(asked: Sequence[Question]) -> list[Question]:
+def in_company(questions: Sequence[Question]) -> list[Question]:
     """Without those whose length no other has."""
-    return [question for group in _by_length(asked).values() if len(group) > 1 for question in group]
+    return [question for group in _by_length(questions).values() if len(group) > 1 for question in group]
 
 
 def as_inputs(batch: Sequence[Question], device: Any) -> Inputs:
@@ -222,9 +222,9 @@ def as_inputs(batch: Sequence[Question], device: Any) -> Inputs:
     return {"input_ids": torch.tensor([question.ids for question in batch], device=device)}
 
 
-def _by_length(asked: Sequence[Question]) -> dict[int, list[Question]]:
+def _by_length(questions: Sequence[Question]) -> dict[int, list[Question]]:
     groups: dict[int, list[Question]] = defaultdict(list)
-    for question in asked:
+    for question in questions:
         groups[len(question.ids)].append(question)
     return groups
 
@@ -235,17 +235,17 @@ def _by_length(asked: Sequence[Question]) -> dict[int, list[Question]]:
 def repeat_questions(chunks: Chunks, special_tokens: SpecialTokens, mask: int | None) -> list[Question]:
     """The second copy of each chunk, from its second token on, which is the first that can be foreseen; for a model
     that reads both ways, some of its tokens behind masks."""
-    asked = []
+    questions = []
     for chunk, _ in chunks:
         ids = special_tokens.ids([*chunk, *chunk])
         second = range(len(special_tokens.before) + len(chunk), len(special_tokens.before) + 2 * len(chunk))
         if mask is None:
-            asked.append(Question(ids, tuple(second[:-1]), tuple(ids[place + 1] for place in second[:-1])))
+            questions.append(Question(ids, tuple(second[:-1]), tuple(ids[place + 1] for place in second[:-1])))
         else:
             hidden = second[MASK_EVERY // 2 :: MASK_EVERY]
             masked = tuple(mask if place in hidden else number for place, number in enumerate(ids))
-            asked.append(Question(masked, tuple(hidden), tuple(ids[place] for place in hidden)))
-    return asked
+            questions.append(Question(masked, tuple(hidden), tuple(ids[place] for place in hidden)))
+    return questions
 
 
 def pair_questions(
@@ -253,7 +253,7 @@ def pair_questions(
 ) -> list[Question]:
     """The place where a right and a wrong text differ, of those that differ in one token: after all that stands before
     it, or behind a mask."""
-    asked = []
+    questions = []
     for texts in pairs:
         right, wrong = (
             special_tokens.ids(tokenize(tokenizer, text, add_special=False).inputs["input_ids"]) for text in texts
@@ -267,11 +267,11 @@ def pair_questions(
             continue
         (place,) = places
         if mask is None:
-            asked.append(Question(right[:place], (place - 1,), (right[place],), (wrong[place],)))
+            questions.append(Question(right[:place], (place - 1,), (right[place],), (wrong[place],)))
         else:
             masked = (*right[:place], mask, *right[place + 1 :])
-            asked.append(Question(masked, (place,), (right[place],), (wrong[place],)))
-    return [question for question in asked if min(question.places) >= 0]
+            questions.append(Question(masked, (place,), (right[place],), (wrong[place],)))
+    return [question for question in questions if min(question.places) >= 0]
 
 
 def _questions(task: str, tokenizer: Any, special_tokens: SpecialTokens, split: Split) -> list[Question]:
@@ -306,16 +306,16 @@ def _jobs(model: LoadedModel, trials: Sequence[Trial]) -> tuple[list[Job], dict[
     special_tokens = special_tokens_of(model.tokenizer, causal, model.limit)
     jobs, reasons = [], {}
     for task in sorted({TASK_OF[trial.label] for trial in trials}):
-        asked, reference = (_questions(task, model.tokenizer, special_tokens, split) for split in ("test", "train"))
-        if not asked or not reference:
+        questions, reference = (_questions(task, model.tokenizer, special_tokens, split) for split in ("test", "train"))
+        if not questions or not reference:
             reasons[task] = f"This model's tokens do not fit the task: {METRICS[task]}."
             continue
-        base = measure(model.language_model, asked, [], {})[INTACT]
+        base = measure(model.language_model, questions, [], {})[INTACT]
         guessing = math.log(model.module.get_input_embeddings().weight.shape[0])
         if (guessing - base if task == REPEATS else base) < ABLE:
             reasons[task] = f"The model does not do this itself ({METRICS[task]}: {base:.2f}), with all its heads."
             continue
-        jobs.append(Job(task, [trial for trial in trials if TASK_OF[trial.label] == task], asked, reference))
+        jobs.append(Job(task, [trial for trial in trials if TASK_OF[trial.label] == task], questions, reference))
     return jobs, reasons
 
 
@@ -329,10 +329,10 @@ def _done(
         counted = None if progress is None else lambda read, before=before: progress(before + read, total)
         texts = (as_inputs(batch, model.module.device) for batch in batches(job.reference))
         means = head_means(model.language_model, texts)
-        metric = measure(model.language_model, job.asked, job.ablations, means, counted)
+        metric = measure(model.language_model, job.questions, job.ablations, means, counted)
         before += job.tokens
         for trial in job.trials:
-            found[trial.label, trial.heads] = _effect(job.task, trial, metric, len(job.asked))
+            found[trial.label, trial.heads] = _effect(job.task, trial, metric, len(job.questions))
     return found
 
 

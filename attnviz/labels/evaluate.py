@@ -23,17 +23,17 @@ from .decide import SEED, Measured, measured, verdicts
 from .definitions import SUPPRESSED, versions
 from .probe_sets import first_family, gold_probes, second_family, special_tokens_of
 from .results import LabelResults, LabelScores, as_table
-from .scores import ENTROPY, Progress, tallies
+from .scores import ENTROPY, Progress, count_hits
 from .spec import Rule
 from .statistics import best_rules, rule_hits, score
-from .targets import REST, Probe
+from .targets import SINK_TOKENS, Probe
 
 N_EXAMPLES = 3
 MOST_TEXTS = 1200  # of a corpus
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ProbeSets:
     """Both families of probes, the rules that choices are held against in each, and what is said of the corpus."""
 
     families: tuple[list[Probe], list[Probe]]
@@ -50,9 +50,9 @@ def evaluate_heads(model: LoadedModel, corpus: Corpus | None = None, progress: P
 
     Raises AttnvizError for a model that cannot be labelled; the message says why.
     """
-    asked = ask(model, corpus)
+    probe_sets = make_probe_sets(model, corpus)
     with model.lock:
-        return answer(model, asked, progress)
+        return evaluate_on(model, probe_sets, progress)
 
 
 def looks_back(model: LoadedModel) -> bool:
@@ -80,47 +80,50 @@ def label_heads(
     return as_table(evaluate_heads(model, given, progress).json())
 
 
-def ask(model: LoadedModel, corpus: Corpus | None = None) -> Asked:
-    """What a model of this kind, with this tokenizer, is asked; its weights do not matter. Raises AttnvizError as
+def make_probe_sets(model: LoadedModel, corpus: Corpus | None = None) -> ProbeSets:
+    """The probes of a model of this kind with this tokenizer; its weights do not matter. Raises AttnvizError as
     `looks_back`."""
     tokenizer = model.tokenizer
     special_tokens = special_tokens_of(tokenizer, looks_back(model), model.limit)
     texts = () if corpus is None else spread(corpus.texts, MOST_TEXTS)
-    asked, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
+    scored, spare = (texts[::2], texts[1::2]) if corpus is not None and corpus.gold else (texts, ())
     own = best_rules(gold_probes(tokenizer, special_tokens, "train", SEED + 1))
     other = best_rules(gold_probes(tokenizer, special_tokens, "train", SEED + 1, spare)) if spare else own
-    return Asked(
-        families=(first_family(tokenizer, special_tokens, SEED), second_family(tokenizer, special_tokens, SEED, asked)),
+    return ProbeSets(
+        families=(
+            first_family(tokenizer, special_tokens, SEED),
+            second_family(tokenizer, special_tokens, SEED, scored),
+        ),
         rules=(own, other),
         corpus=None if corpus is None else corpus.described | {"rules": other},
     )
 
 
-def answer(model: LoadedModel, asked: Asked, progress: Progress | None = None) -> LabelResults:
-    """What a model's heads do with what is asked."""
-    total = sum(len(probe.ids) for probes in asked.families for probe in probes)
+def evaluate_on(model: LoadedModel, probe_sets: ProbeSets, progress: Progress | None = None) -> LabelResults:
+    """The label results of a model on these probes."""
+    total = sum(len(probe.ids) for probes in probe_sets.families for probe in probes)
     heads: list[Head] = []
     found_in: list[dict[str, Measured]] = []
     shares: list[np.ndarray] = []
     before = 0
-    for probes, rules in zip(asked.families, asked.rules):
+    for probes, rules in zip(probe_sets.families, probe_sets.rules):
         counted = None if progress is None else lambda done, _, before=before: progress(before + done, total)
-        heads, sums = tallies(model.module, probes, counted)
+        heads, sums = count_hits(model.module, probes, counted)
         found_in.append(measured(sums, rule_hits(probes, rules)))
-        shares = shares or [score(sums[REST]), score(sums[ENTROPY])]
+        shares = shares or [score(sums[SINK_TOKENS]), score(sums[ENTROPY])]
         before += sum(len(probe.ids) for probe in probes)
         del sums  # tens of megabytes, most of which no label uses
     first, second = found_in
     examples: dict[tuple[int, ...], int] = {}
-    scores = _scores(first, second, asked.families[0], examples)
-    found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, asked.families)
+    scores = _scores(first, second, probe_sets.families[0], examples)
+    found, copies = by_sign(verdicts(first, second, len(heads)), heads, model.language_model, probe_sets.families)
     if copies is not None:
         scores |= {own: scores[shared] for shared, own in SUPPRESSED.items() if shared in scores}  # the same weights
     return LabelResults(
         model=model.name,
         revision=model.revision,
-        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in asked.families],
-                "labels": sorted(scores), "rules": asked.rules[0], "corpus": asked.corpus},
+        probes={"version": VERSION, "seed": SEED, "families": [_described(probes) for probes in probe_sets.families],
+                "labels": sorted(scores), "rules": probe_sets.rules[0], "corpus": probe_sets.corpus},
         heads=tuple(heads),
         sink_token_share=shares[0],
         entropy=shares[1],
@@ -141,12 +144,12 @@ def _scores(
     """Each label's scores; sequences that they refer to are numbered in `examples`."""
     scores = {}
     for label, one in first.items():
-        asked = {probe.unit: probe.ids for probe in probes if label in probe.labels}
-        rows = one.tally.rows[:, None]
-        order = np.lexsort((one.weight.hits / rows, one.tally.hits / rows), axis=0).T  # [heads, units]
+        ids_of = {probe.unit: probe.ids for probe in probes if label in probe.labels}
+        rows = one.counts.rows[:, None]
+        order = np.lexsort((one.weight.hits / rows, one.counts.hits / rows), axis=0).T  # [heads, units]
         extreme = np.concatenate([order[:, : -N_EXAMPLES - 1 : -1], order[:, :N_EXAMPLES]], axis=1)
         shown, places = np.unique(extreme, return_inverse=True)
-        ids = [asked[int(unit)] for unit in one.units[shown]]
+        ids = [ids_of[int(unit)] for unit in one.units[shown]]
         numbers = np.array([examples.setdefault(found, len(examples)) for found in ids])[places.reshape(extreme.shape)]
         scores[label] = LabelScores(
             score=one.score,
@@ -156,7 +159,7 @@ def _scores(
             enrichment=one.enrichment,
             threshold=one.threshold,
             again=second[label].score if label in second else None,
-            n=int(one.tally.rows.sum()),
+            n=int(one.counts.rows.sum()),
             units=len(one.units),
             best=numbers[:, :N_EXAMPLES],
             worst=numbers[:, N_EXAMPLES:],

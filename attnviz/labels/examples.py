@@ -97,10 +97,10 @@ def targets_in(trace: Trace) -> dict[str, Target]:
     return _with_suppressed({label: target for label, target in found.items() if len(target.queries)})
 
 
-def probe_targets(model: LoadedModel, causal: bool) -> Asked:
+def probe_targets(model: LoadedModel, causal: bool) -> ProbeTargets:
     """The first family of probes by its token ids: the targets of every label, a choice's right words by token."""
     special_tokens = special_tokens_of(model.tokenizer, causal, model.limit)
-    found: Asked = {}
+    found: ProbeTargets = {}
     for probe in first_family(model.tokenizer, special_tokens, SEED):
         found.setdefault(probe.ids, {}).update({**probe.targets, **_choices(probe)})
     return {ids: _with_suppressed(targets) for ids, targets in found.items()}
@@ -118,7 +118,7 @@ def as_typable_text(model: LoadedModel, ids: Iterable[int], text: str) -> str | 
 
 
 def trigger(
-    model: LoadedModel, results: LabelResults, label: str, number: int, probes: Asked
+    model: LoadedModel, results: LabelResults, label: str, number: int, probes: ProbeTargets
 ) -> tuple[str, float] | None:
     """Of a label's probe sentences that can be typed, the one in which head `number` puts most weight on its targets,
     and that weight. Looks at TRIED sentences, the head's own best first; None if none can be typed."""

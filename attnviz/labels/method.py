@@ -24,11 +24,11 @@ def spelt(label: str) -> str:
 
 def threshold_of(label: str) -> str:
     """What a label asks for, in words."""
-    asked = spec_of(label).criterion
-    points = f"{100 * asked.margin:.0f} points above the control"
-    if asked.above_control:
-        return f"{points}, and {asked.enrichment:g} times the uniform share of weight ({asked.reason})"
-    return f"{asked.threshold:g}, {asked.enrichment:g} times uniform, and {points} ({asked.reason})"
+    criterion = spec_of(label).criterion
+    points = f"{100 * criterion.margin:.0f} points above the control"
+    if criterion.above_control:
+        return f"{points}, and {criterion.enrichment:g} times the uniform share of weight ({criterion.reason})"
+    return f"{criterion.threshold:g}, {criterion.enrichment:g} times uniform, and {points} ({criterion.reason})"
 
 
 def explained(label: str) -> str:

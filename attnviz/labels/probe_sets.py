@@ -15,7 +15,7 @@ from attnviz.probes.words import Split
 from .definitions import LABELS
 from .gold import GoldText
 from .spec import Tokens, control_of
-from .targets import REST, Probe, Question, Target, resting, word_choices
+from .targets import SINK_TOKENS, Probe, Question, Target, on_sink_tokens, word_choices
 
 PASSAGE = 64  # tokens
 N_PASSAGES, N_REPEATS, N_SENTENCES, N_PRONOUNS, N_MENTIONS = 48, 65, 300, 200, 180
@@ -117,25 +117,25 @@ def coreference_probes(
 
 
 def positional_targets(tokens: Tokens) -> dict[str, Target]:
-    """What labels ask of any tokens, and where a head rests.
+    """What labels ask of any tokens, and the sink tokens.
 
     First the labels that look back, then those that look on, then those that do both: verdicts draw random signs label
     by label, so that the order is part of what they say.
     """
     found = _merged(spec.on_places(tokens) for spec in LABELS.values() if spec.on_places is not None)
-    asked = _asked(dict(sorted(found.items(), key=lambda one: _way(one[1]))))
-    return asked | _asked({REST: resting(len(tokens.ids), tokens.ordinary, tokens.causal)})
+    asked = _not_empty(dict(sorted(found.items(), key=lambda one: _way(one[1]))))
+    return asked | _not_empty({SINK_TOKENS: on_sink_tokens(len(tokens.ids), tokens.ordinary, tokens.causal)})
 
 
 def passage_targets(tokens: Tokens) -> dict[str, Target]:
     """What labels ask of running text beside that, and their controls."""
-    return _asked(_merged(spec.on_passage(tokens) for spec in LABELS.values() if spec.on_passage is not None))
+    return _not_empty(_merged(spec.on_passage(tokens) for spec in LABELS.values() if spec.on_passage is not None))
 
 
 def repetition_targets(tokens: Tokens) -> dict[str, Target]:
     """What labels ask of a text that repeats itself."""
     asking = {name: spec.on_repeats for name, spec in LABELS.items() if spec.on_repeats is not None}
-    return _asked({name: find(tokens) for name, find in asking.items()})
+    return _not_empty({name: find(tokens) for name, find in asking.items()})
 
 
 def position_probes(
@@ -288,5 +288,5 @@ def _way(target: Target) -> int:
     return 0 if not on.any() else 1 if on.all() else 2
 
 
-def _asked(targets: dict[str, Target]) -> dict[str, Target]:
+def _not_empty(targets: dict[str, Target]) -> dict[str, Target]:
     return {name: target for name, target in targets.items() if len(target.queries)}

@@ -17,7 +17,7 @@ from attnviz.capture.weights import LayerWeights, reduce_weights
 from attnviz.core.measures import entropy
 from attnviz.traces import Head
 
-from .targets import REST, Probe
+from .targets import SINK_TOKENS, Probe
 
 BATCH_TOKENS = 96  # what a model computes of this many tokens is held at a time
 ENTROPY = "entropy"
@@ -39,13 +39,13 @@ def weight_of(label: str) -> str:
     return f"weight of {label}"
 
 
-def tallies(
+def count_hits(
     module: Any, probes: Sequence[Probe], progress: Progress | None = None
 ) -> tuple[list[Head], dict[str, Counts]]:
-    """Every head of a model that reads one text, and each label's tally over the probes that ask for it.
+    """Every head of a model that reads one text, and each label's Counts over the probes that ask for it.
 
     A target's hit is the weight on its keys; a choice's hit is 1 where a right word gets most weight of all
-    candidates. Rows of the target "rest" also count for "entropy": the row's entropy over that of uniform weights.
+    candidates. Rows of the target SINK_TOKENS also count for "entropy": the row's entropy over that of uniform weights.
     `progress(done, total)` counts tokens; what it raises ends the work.
 
     Raises Uncapturable for a model whose attention cannot be seen.
@@ -57,17 +57,17 @@ def tallies(
     rows = np.zeros((len(names), units))
     done = 0
     for batch in batches(probes):
-        asked = _asked_of(batch)
-        layers = reduce_weights(module, [probe.ids for probe in batch], asked.of_layer)
+        arrays = _as_batch(batch)
+        layers = reduce_weights(module, [probe.ids for probe in batch], arrays.of_layer)
         if not heads:
             heads = [Head(one.kind, one.index, head) for one in layers for head in range(one.hits.shape[-1])]
             hits = np.zeros((len(names), units, len(heads)), dtype=np.float32)  # in one piece, which can be given back
             even = np.zeros((len(names), units, len(layers)))
-        places = [names.index(name) for name in asked.names]
+        places = [names.index(name) for name in arrays.names]
         for number, probe in enumerate(batch):
             hits[places, probe.unit] += np.concatenate([one.hits[number] for one in layers], axis=-1)
             even[places, probe.unit] += np.stack([one.even[number] for one in layers], axis=-1)
-            rows[places, probe.unit] += asked.rows[number]
+            rows[places, probe.unit] += arrays.rows[number]
         hand_back()  # a pass frees far more than the sums take
         done += sum(len(probe.ids) for probe in batch)
         if progress is not None:
@@ -78,10 +78,10 @@ def tallies(
 
 
 def _names(probes: Sequence[Probe]) -> tuple[list[str], list[str], tuple[str, ...]]:
-    """The targets and the choices that probes ask for, and all that a tally is kept of."""
+    """The targets and the choices that probes ask for, and all that is counted."""
     targets = list(dict.fromkeys(name for probe in probes for name in probe.targets))
     choices = sorted({label for probe in probes if probe.word_choice is not None for label in probe.word_choice.labels})
-    return targets, choices, (*targets, *[ENTROPY] * (REST in targets), *choices, *map(weight_of, choices))
+    return targets, choices, (*targets, *[ENTROPY] * (SINK_TOKENS in targets), *choices, *map(weight_of, choices))
 
 
 def batches(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
@@ -105,20 +105,20 @@ class _Reduced:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _Batch:
     """What a batch of B probes of n tokens asks, as arrays that many heads' weights are multiplied with at once.
 
-    names are those of all tallies: of targets, entropy, choices and their weights; rows [B, names] how many rows each
-    has. pairs [B, n · n, targets] marks the pairs (query, key) of each target, resting [B, n] the rows whose entropy
-    counts. The choices of each probe are padded to R rows and W words with zeros: reads [B, R, n] and words [B, W, n],
-    which of the words are candidates, correct and visible [B, R, W], and which label each row has, by_label
-    [B, R, choices].
+    names are those of all Counts: of targets, entropy, choices and their weights; rows [B, names] how many rows each
+    has. pairs [B, n · n, targets] marks the pairs (query, key) of each target, entropy_rows [B, n] the rows whose
+    entropy counts. The choices of each probe are padded to R rows and W words with zeros: reads [B, R, n] and words
+    [B, W, n], which of the words are candidates, correct and visible [B, R, W], and which label each row has,
+    by_label [B, R, choices].
     """
 
     names: tuple[str, ...]
     rows: np.ndarray
     pairs: np.ndarray
-    resting: np.ndarray
+    entropy_rows: np.ndarray
     reads: np.ndarray
     words: np.ndarray
     candidates: np.ndarray
@@ -135,7 +135,7 @@ class _Asked:
         found = [weights.reshape(batch, n_heads, n * n) @ self.pairs]
         if ENTROPY in self.names:
             share = entropy(weights) / np.log2(np.maximum(visible.sum(-1), 2))[:, None]  # a row of one key has none
-            found.append(share @ self.resting[:, :, None])
+            found.append(share @ self.entropy_rows[:, :, None])
         if self.by_label.size:
             found += self._choice_hits(weights)
         return np.concatenate(found, axis=-1).mT
@@ -146,7 +146,7 @@ class _Asked:
         alike = visible / np.maximum(visible.sum(-1, keepdims=True), 1)
         found = [(alike.reshape(len(alike), 1, -1) @ self.pairs)[:, 0]]
         if ENTROPY in self.names:
-            found.append(self.resting.sum(1, keepdims=True))
+            found.append(self.entropy_rows.sum(1, keepdims=True))
         if self.by_label.size:
             seen = self.visible & (self.reads @ visible @ self.words.mT > 0)
             right, others = (self.correct & seen).sum(-1), seen.sum(-1)
@@ -166,13 +166,13 @@ class _Asked:
         return [right @ self.by_label, share @ self.by_label]
 
 
-def _asked_of(batch: Sequence[Probe]) -> _Asked:
+def _as_batch(batch: Sequence[Probe]) -> _Batch:
     n = len(batch[0].ids)
     targets, choices, names = _names(batch)
     n_rows = max((len(probe.word_choice.labels) for probe in batch if probe.word_choice is not None), default=0)
     n_words = max((len(probe.word_choice.words) for probe in batch if probe.word_choice is not None), default=0)
     pairs = np.zeros((len(batch), n * n, len(targets)), dtype=np.float32)
-    resting = np.zeros((len(batch), n), dtype=np.float32)
+    entropy_rows = np.zeros((len(batch), n), dtype=np.float32)
     reads = np.zeros((len(batch), n_rows, n), dtype=np.float32)
     words = np.zeros((len(batch), n_words, n), dtype=np.float32)
     candidates, correct, visible = np.zeros((3, len(batch), n_rows, n_words), dtype=bool)
@@ -181,8 +181,8 @@ def _asked_of(batch: Sequence[Probe]) -> _Asked:
         for column, name in enumerate(targets):
             if name in probe.targets:
                 pairs[number, probe.targets[name].queries * n + probe.targets[name].keys, column] = 1
-        if REST in probe.targets:
-            resting[number, probe.targets[REST].queries] = 1
+        if SINK_TOKENS in probe.targets:
+            entropy_rows[number, probe.targets[SINK_TOKENS].queries] = 1
         word_choice = probe.word_choice
         if word_choice is not None:
             rows, some = len(word_choice.labels), len(word_choice.words)
@@ -191,9 +191,9 @@ def _asked_of(batch: Sequence[Probe]) -> _Asked:
             correct[number, :rows, :some] = word_choice.correct
             visible[number, :rows, :some] = word_choice.visible
             by_label[number, np.arange(rows), [choices.index(label) for label in word_choice.labels]] = 1
-    counts = [pairs.reshape(len(batch), n, n, len(targets)).any(2).sum(1)]
+    row_counts = [pairs.reshape(len(batch), n, n, len(targets)).any(2).sum(1)]
     if ENTROPY in names:
-        counts.append(resting.sum(1, keepdims=True))
-    counts += [by_label.sum(1)] * 2
-    every = np.concatenate(counts, axis=-1)
-    return _Asked(names, every, pairs, resting, reads, words, candidates, correct, visible, by_label)
+        row_counts.append(entropy_rows.sum(1, keepdims=True))
+    row_counts += [by_label.sum(1)] * 2
+    every = np.concatenate(row_counts, axis=-1)
+    return _Batch(names, every, pairs, entropy_rows, reads, words, candidates, correct, visible, by_label)

@@ -22,20 +22,20 @@ FLIPS = 99_999
 FLIPS_AT_A_TIME = 1_000
 
 
-def score(tally: Counts) -> np.ndarray:
+def score(counts: Counts) -> np.ndarray:
     """[heads] hits a row, over all units."""
-    return tally.hits.sum(0) / tally.rows.sum()
+    return counts.hits.sum(0) / counts.rows.sum()
 
 
-def interval(tally: Counts, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def interval(counts: Counts, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """[heads] lower and upper bound of the score: percentiles of a cluster bootstrap over units (Efron 1979).
 
     The percentiles lie a little further out than (1 ± level) / 2, since few units vary less than their population:
     by Student's t and √(n / (n − 1)) (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 3.2).
     """
-    units = len(tally.rows)
-    counts = _resamples(units)
-    drawn = (counts @ tally.hits) / (counts @ tally.rows)[:, None]
+    units = len(counts.rows)
+    times = _resamples(units)
+    drawn = (times @ counts.hits) / (times @ counts.rows)[:, None]
     tail = norm.cdf(t.ppf((1 - level) / 2, units - 1) * np.sqrt(units / (units - 1)))
     low, high = np.quantile(drawn, (tail, 1 - tail), axis=0)
     return low, high
@@ -69,11 +69,11 @@ def false_discovery(p: np.ndarray) -> np.ndarray:
     return false_discovery_control(p, method="bh")
 
 
-def halves(tally: Counts, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def halves(counts: Counts, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """[heads] the score of either half of the units, split at random."""
-    order = rng.permutation(len(tally.rows))
+    order = rng.permutation(len(counts.rows))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
-    return tuple(tally.hits[part].sum(0) / tally.rows[part].sum() for part in (first, second))  # type: ignore
+    return tuple(counts.hits[part].sum(0) / counts.rows[part].sum() for part in (first, second))  # type: ignore
 
 
 def follow(rule: Rule, word_choice: WordChoice) -> np.ndarray:

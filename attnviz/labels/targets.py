@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-REST = "rest"
+SINK_TOKENS = "sink tokens"
 WINDOW = 2
 Question = tuple[str, int, Sequence[int], Sequence[int] | None]  # label, asking word, right words, candidates
 
@@ -82,7 +82,7 @@ def nearby(ordinary: range, causal: bool) -> Target:
     return _pairs((i, j) for i in ordinary for j in range(i - WINDOW, i + reach + 1) if j in ordinary)
 
 
-def resting(n: int, ordinary: range, causal: bool) -> Target:
+def on_sink_tokens(n: int, ordinary: range, causal: bool) -> Target:
     """The first token and every special one: where a head that has nothing to do leaves its weight (Clark et al. 2019,
     section 3.2; Xiao et al. 2024, "attention sinks")."""
     places = sorted({0} | set(range(n)) - set(ordinary))

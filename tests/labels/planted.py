@@ -25,7 +25,7 @@ D_MODEL = N_HEADS * WIDTH
 # Where each code begins:
 TOKEN, POSITION, BEFORE, FORESEEN = 0, VOCABULARY, VOCABULARY + POSITIONS, 2 * VOCABULARY + POSITIONS
 CODES = 3 * VOCABULARY + POSITIONS
-G, G_REST, G_NOT_SELF, SLOPE = 8.0, 4.0, 30.0, 0.5
+G, G_SINK, G_NOT_SELF, SLOPE = 8.0, 4.0, 30.0, 0.5
 
 Matrices = tuple[np.ndarray, np.ndarray]
 
@@ -46,7 +46,7 @@ def offset(*steps: int, gain: float = G) -> Matrices:
     return q, k
 
 
-def resting(head: Matrices, slot: int, gain: float) -> Matrices:
+def rest_on_sink(head: Matrices, slot: int, gain: float) -> Matrices:
     """The head, drawn to the first position as well; `slot` is a dimension that it does not use."""
     q, k = head
     q[POSITION : POSITION + POSITIONS, slot] = gain
@@ -62,7 +62,7 @@ def duplicate() -> Matrices:
     for place in range(1, POSITIONS):
         q[POSITION + place, VOCABULARY + place] = -(G_NOT_SELF + G)
         k[POSITION + place, VOCABULARY + place] = 1
-    return resting((q, k), VOCABULARY, G_REST)
+    return rest_on_sink((q, k), VOCABULARY, G_SINK)
 
 
 def induction() -> Matrices:
@@ -70,7 +70,7 @@ def induction() -> Matrices:
     q, k = empty()
     for token in range(2, VOCABULARY):
         q[TOKEN + token, token], k[BEFORE + token, token] = G, 1
-    return resting((q, k), 0, G_REST)
+    return rest_on_sink((q, k), 0, G_SINK)
 
 
 def two_jobs() -> Matrices:
@@ -82,7 +82,7 @@ def two_jobs() -> Matrices:
 
 def of_class(asking: range, answering: range, step: int) -> Matrices:
     """From tokens of one class to those of another, the nearest one first: after the query (step 1) or before it (−1).
-    Tokens that do not ask rest on the first position."""
+    Tokens that do not ask look at the first position."""
     q, k = empty()
     q[TOKEN + asking.start : TOKEN + asking.stop, 0] = G
     k[TOKEN + answering.start : TOKEN + answering.stop, 0] = 1
@@ -101,12 +101,12 @@ WOMEN, MEN, OF_WOMEN, OF_MEN, ACTS = range(2, 10), range(10, 18), range(18, 26),
 
 
 def coreferent() -> Matrices:
-    """From what a woman is called to women's names, from what a man is called to men's; all else rests."""
+    """From what a woman is called to women's names, from what a man is called to men's; the rest at a sink token."""
     q, k = empty()
     for slot, (asking, answering) in enumerate(((OF_WOMEN, WOMEN), (OF_MEN, MEN))):
         q[TOKEN + asking.start : TOKEN + asking.stop, slot] = G
         k[TOKEN + answering.start : TOKEN + answering.stop, slot] = 1
-    return resting((q, k), 2, G_REST)
+    return rest_on_sink((q, k), 2, G_SINK)
 
 
 def stories(n: int, seed: int) -> tuple[str, list[bool]]:
@@ -142,7 +142,7 @@ GPT2_HEADS: list[list[tuple[Matrices, set[str]]]] = [
     [
         (offset(-1, gain=30), {"previous_token", "local"}),
         (duplicate(), {"duplicate_token"}),
-        (resting(empty(), 0, G), set()),
+        (rest_on_sink(empty(), 0, G), set()),
         (empty(), set()),
         (offset(0), {"current_token", "local"}),
     ],
@@ -159,7 +159,7 @@ BERT_HEADS: list[list[tuple[Matrices, set[str]]]] = [
     [
         (offset(1), {"next_token", "local"}),
         (offset(-1), {"previous_token", "local"}),
-        (resting(empty(), 0, G), set()),
+        (rest_on_sink(empty(), 0, G), set()),
         (empty(), set()),
         (offset(3), {"offset:+3"}),
     ],

@@ -8,7 +8,7 @@ import transformers
 from attnviz.capture.direct_path import direct_effects
 from attnviz.labels.copy_suppression import by_sign, copying
 from attnviz.labels.probe_sets import SpecialTokens
-from attnviz.labels.scores import tallies
+from attnviz.labels.scores import count_hits
 from attnviz.probes import repeats
 from attnviz.traces import Head
 
@@ -33,7 +33,7 @@ def labels(found: list[list[dict]]) -> list[tuple[str, str]]:
 
 def test_two_heads_with_the_same_weights_are_told_apart_by_what_they_write(probes):
     model = planted_lm()
-    heads, sums = tallies(model.transformer, probes)
+    heads, sums = count_hits(model.transformer, probes)
     weights = sums["induction"].hits.sum(0).reshape(2, 5)
     assert weights[COPIES] == pytest.approx(weights[SUPPRESSES]) and weights[COPIES] > 100
     asked = [rows("high") if head in LOOKING else [] for head in heads]

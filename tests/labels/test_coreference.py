@@ -7,7 +7,7 @@ from attnviz.labels.corpora import parse
 from attnviz.labels.decide import measured, verdicts
 from attnviz.labels.definitions.coreference import COREFERENCE, NOMINAL
 from attnviz.labels.probe_sets import coreference_probes, gold_probes, special_tokens_of
-from attnviz.labels.scores import tallies
+from attnviz.labels.scores import count_hits
 from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import load_model
 from attnviz.probes import mention_sentences, pronoun_sentences
@@ -47,7 +47,7 @@ def test_only_the_head_that_knows_who_is_meant_gets_the_label(causal):
     rules = best_rules(probes[0])
     families = []
     for one in probes[1:]:
-        heads, sums = tallies(module, one)
+        heads, sums = count_hits(module, one)
         families.append(measured(sums, rule_hits(one, rules)))
     found = verdicts(*families, len(heads))
     given = {name: {(row["label"], row["confidence"]) for row in rows} for name, rows in zip(HEADS, found, strict=True)}

@@ -9,10 +9,10 @@ import transformers
 
 from attnviz.labels.decide import measured, verdicts
 from attnviz.labels.definitions import LABELS
-from attnviz.labels.evaluate import Asked, answer, ask, label_heads
+from attnviz.labels.evaluate import ProbeSets, evaluate_on, label_heads, make_probe_sets
 from attnviz.labels.probe_sets import SpecialTokens
 from attnviz.labels.results import COLUMNS
-from attnviz.labels.scores import Counts, tallies
+from attnviz.labels.scores import Counts, count_hits
 from attnviz.labels.statistics import false_discovery, interval, sign_flip_p
 from attnviz.models.loading import LoadedModel, load_model
 from attnviz.probes import repeats
@@ -43,7 +43,7 @@ def verdicts_on(module, special_tokens: SpecialTokens) -> list[list[dict]]:
     families = []
     for seed in (1, 2):
         drawn = repeats(range(2, VOCABULARY), 0, 48, split="test", seed=seed, periods=PERIODS)
-        heads, found = tallies(module, random_probes(drawn, special_tokens))
+        heads, found = count_hits(module, random_probes(drawn, special_tokens))
         families.append(measured(found, {}))
     return verdicts(*families, len(heads))
 
@@ -98,7 +98,7 @@ def test_a_uniform_head_in_a_narrow_window_is_not_taken_for_a_local_one(architec
             parameter.zero_()
     special_tokens = SpecialTokens((0,), (), True)
     drawn = repeats(range(2, VOCABULARY), 0, 2, split="test", seed=1, periods=(16,))
-    _, found = tallies(module, random_probes(drawn, special_tokens))
+    _, found = count_hits(module, random_probes(drawn, special_tokens))
     local = found["local"]
     np.testing.assert_allclose(local.hits, np.broadcast_to(local.even, local.hits.shape), rtol=1e-5)
     assert (local.hits[:, :2] > 0.9 * local.rows[:, None]).all() and (
@@ -112,9 +112,9 @@ def test_a_head_that_is_no_better_than_its_control_stays_low():
     """The scores alone would do: 0.9 of the weight, ten times what uniform weights give."""
     rows = np.full(30, 10.0)
     even = rows[:, None] * 0.05
-    tally = Counts(np.full((30, 2), 9.0), rows, even)
+    counts = Counts(np.full((30, 2), 9.0), rows, even)
     control = Counts(np.column_stack([np.full(30, 9.0), np.full(30, 1.0)]), rows, even)
-    first = measured({"induction": tally, "control of induction": control}, {})
+    first = measured({"induction": counts, "control of induction": control}, {})
     found = verdicts(first, first, 2)
     assert named(found[0], "low") == {"induction"} == named(found[1], "high")
     assert named(verdicts(first, {}, 2)[1], "medium") == {"induction"}  # no second family has it
@@ -138,8 +138,8 @@ def test_a_choice_must_beat_the_best_rule_by_ten_points():
 
 
 def test_too_few_rows_say_nothing():
-    tally = Counts(np.full((10, 1), 20.0), np.full(10, 20.0), np.ones((10, 1)))
-    assert measured({"previous_token": tally}, {}) == {}
+    counts = Counts(np.full((10, 1), 20.0), np.full(10, 20.0), np.ones((10, 1)))
+    assert measured({"previous_token": counts}, {}) == {}
 
 
 def test_every_label_has_a_threshold_with_a_reason():
@@ -161,7 +161,7 @@ def test_intervals_hold_the_true_score_of_planted_heads():
     A pool of sequences is the population, its mean the truth; 2,000 sets of 64 are drawn from it.
     """
     drawn = repeats(range(2, VOCABULARY), 0, 1500, split="test", seed=9, periods=PERIODS)
-    _, found = tallies(noisy_gpt2(), random_probes(drawn, SpecialTokens((0,), (), True)))
+    _, found = count_hits(noisy_gpt2(), random_probes(drawn, SpecialTokens((0,), (), True)))
     rng = np.random.default_rng(5)
     for label, heads in (("previous_token", [1, 2, 3]), ("duplicate_token", [4])):
         pool = Counts(found[label].hits[:, heads].astype(float), found[label].rows, found[label].even)
@@ -211,15 +211,15 @@ def untrained(shape: str, seed: int) -> LoadedModel:
 
 
 @cache
-def questions(tokenizer: str) -> Asked:
+def probe_sets_of(tokenizer: str) -> ProbeSets:
     """What any model with this one's tokenizer is asked: no weight matters."""
-    return ask(untrained("bert" if tokenizer == "tiny-bert" else "gpt2", 0))
+    return make_probe_sets(untrained("bert" if tokenizer == "tiny-bert" else "gpt2", 0))
 
 
 @pytest.mark.parametrize("shape, seed", rotated((shape, seed) for shape in SHAPES for seed in range(20)))
 def test_an_untrained_model_gets_almost_no_labels(shape, seed):
     """One of its 16 heads at most: a label that random weights earn says nothing of trained ones."""
-    found = answer(untrained(shape, seed), questions("tiny-bert" if shape == "bert" else "tiny-gpt")).found
+    found = evaluate_on(untrained(shape, seed), probe_sets_of("tiny-bert" if shape == "bert" else "tiny-gpt")).found
     assert sum(bool(named(rows, *SURE)) for rows in found) <= 1
 
 

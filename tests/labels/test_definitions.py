@@ -13,6 +13,7 @@ import attnviz
 from attnviz.labels.decide import measured
 from attnviz.labels.definitions import LABELS, SUPPRESSED
 from attnviz.labels.effects import METRICS
+from attnviz.labels.targets import SINK_TOKENS
 
 PACKAGE = Path(attnviz.__file__).parent
 NEW_LABEL = '''
@@ -39,7 +40,7 @@ from attnviz.figures.labels import FAMILIES, colour_of, letter_of
 from attnviz.labels import method
 from attnviz.labels.cache import cache_path, load_cached
 from attnviz.labels.definitions import LABELS, versions
-from attnviz.labels.evaluate import Asked, answer
+from attnviz.labels.evaluate import ProbeSets, evaluate_on
 from attnviz.labels.probe_sets import first_family, special_tokens_of
 from attnviz.models.loading import load_model
 from attnviz.ui.address import UrlState, read
@@ -47,7 +48,7 @@ from attnviz.ui.address import UrlState, read
 model = load_model("tiny-bert")
 special_tokens = special_tokens_of(model.tokenizer, False, model.limit)
 probes = [probe for probe in first_family(model.tokenizer, special_tokens, 1) if "next_but_one" in probe.targets]
-found = answer(model, Asked((probes[:24], probes[24:48]), ({}, {}), None))
+found = evaluate_on(model, ProbeSets((probes[:24], probes[24:48]), ({}, {}), None))
 twin = found.scores["offset:+2"].score
 shipped = load_cached(model)
 print(json.dumps({
@@ -108,7 +109,7 @@ def test_names_letters_families_and_tasks_fit_together():
 
 def test_what_is_no_label_gets_no_verdict():
     """Such as the weight on first and special tokens, which is counted like one."""
-    assert measured({"rest": None, "control of induction": None}, {}) == {}
+    assert measured({SINK_TOKENS: None, "control of induction": None}, {}) == {}
 
 
 def test_definitions_and_results_need_no_torch():

@@ -96,15 +96,15 @@ def test_the_planted_circuit_falls_apart_and_a_decoy_is_not_missed(planted):
 def test_zeros_by_hand(planted):
     """Without the induction head the planted model says all tokens alike: the loss is ln V."""
     drawn = repeats(range(2, VOCABULARY), 0, 4, split="test", seed=1, periods=(12,))
-    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
+    questions = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
     module = planted.language_model
     zeros = {head: np.zeros(1) for head in (PREVIOUS, INDUCTION, DECOY)}
     ablations = [Ablation(frozenset({head}), "mean") for head in zeros]
-    metric = measure(module, asked, ablations, zeros)
+    metric = measure(module, questions, ablations, zeros)
     assert metric[ablations[1]] == pytest.approx(math.log(VOCABULARY), abs=1e-6)
     assert metric[ablations[2]] == pytest.approx(metric[INTACT], abs=1e-9)
-    logs = module(**as_inputs(asked, "cpu")).logits.log_softmax(-1)
-    ids = torch.tensor([question.ids for question in asked])
+    logs = module(**as_inputs(questions, "cpu")).logits.log_softmax(-1)
+    ids = torch.tensor([question.ids for question in questions])
     by_hand = -logs[:, 13:24].gather(2, ids[:, 14:25, None]).mean()
     assert metric[INTACT] == pytest.approx(float(by_hand), abs=1e-6)
 
@@ -112,13 +112,13 @@ def test_zeros_by_hand(planted):
 def test_a_resample_comes_from_another_text_of_the_same_length(planted):
     """From a text to itself nothing would change; here every text gets its neighbour's head."""
     drawn = repeats(range(2, VOCABULARY), 0, 2, split="test", seed=1, periods=(12,))
-    asked = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
+    questions = repeat_questions([(one.ids[1:13], ()) for one in drawn], SpecialTokens((0,), (), True), None)
     ablation = Ablation(frozenset({INDUCTION}), "resample")
-    metric = measure(planted.language_model, asked, [ablation], {})
+    metric = measure(planted.language_model, questions, [ablation], {})
     with intervened(planted.module, {INDUCTION: lambda output: output.flip(0)}) as run:
-        hidden = run(**as_inputs(asked, "cpu"))[0]
+        hidden = run(**as_inputs(questions, "cpu"))[0]
     logs = planted.language_model.lm_head(hidden).log_softmax(-1)
-    ids = torch.tensor([question.ids for question in asked])
+    ids = torch.tensor([question.ids for question in questions])
     assert metric[ablation] == pytest.approx(float(-logs[:, 13:24].gather(2, ids[:, 14:25, None]).mean()), rel=1e-5)
     assert metric[ablation] > metric[INTACT] + 3
 
@@ -157,10 +157,10 @@ def test_an_ability_that_is_not_there_cannot_be_taken_away(planted):
 def test_batches_are_of_one_length_and_never_of_one():
     special_tokens = SpecialTokens((0,), (), True)
     drawn = repeats(range(2, 200), 0, 61, split="test", seed=1, periods=(12, 48, 60))
-    asked = repeat_questions(
+    questions = repeat_questions(
         [(one.ids[1 : one.period + 1], ()) for one in drawn] + [(range(2, 9), ())], special_tokens, None
     )
-    kept = in_company(asked)
+    kept = in_company(questions)
     assert len(kept) == 61
     parts = list(batches(kept))
     assert sorted(map(id, kept)) == sorted(id(question) for part in parts for question in part)
@@ -174,9 +174,9 @@ def test_a_decoder_is_asked_after_all_that_stands_before():
     tokenizer = load_model("tiny-gpt").tokenizer
     special_tokens = SpecialTokens((tokenizer.bos_token_id,), (), True, 128)
     pairs = [(one.text, one.with_wrong_pronoun()) for one in pronoun_sentences(20, split="test", seed=1)]
-    asked = pair_questions(tokenizer, pairs, special_tokens, None)
-    assert len(asked) > 15
-    for question in asked:
+    questions = pair_questions(tokenizer, pairs, special_tokens, None)
+    assert len(questions) > 15
+    for question in questions:
         assert question.places == (len(question.ids) - 1,)
         right, wrong = (tokenizer.decode([*question.ids[1:], *ids]).strip() for ids in (question.right, question.wrong))
         assert any(one.startswith(right) and other.startswith(wrong) for one, other in pairs)
@@ -224,9 +224,9 @@ def test_means_come_from_other_texts(planted):
     from attnviz.labels import effects as module
 
     special_tokens = SpecialTokens((0,), (), True, POSITIONS)
-    asked, reference = (
+    questions, reference = (
         module._questions(module.REPEATS, planted.tokenizer, special_tokens, split) for split in ("test", "train")
     )
-    assert not {one.ids for one in asked} & {one.ids for one in reference}
+    assert not {one.ids for one in questions} & {one.ids for one in reference}
     means = head_means(planted.language_model, (as_inputs(part, "cpu") for part in batches(reference)))
     assert means.keys() == {Head("decoder", layer, head) for layer in range(3) for head in range(N_HEADS)}

@@ -7,9 +7,10 @@ import pytest
 
 from attnviz.capture.weights import LayerWeights
 from attnviz.labels.probe_sets import SpecialTokens
-from attnviz.labels.scores import Counts, tallies, weight_of
+from attnviz.labels.scores import Counts, count_hits, weight_of
 from attnviz.labels.spec import control_of
 from attnviz.labels.targets import (
+    SINK_TOKENS,
     Probe,
     after_duplicates,
     at_offset,
@@ -17,7 +18,7 @@ from attnviz.labels.targets import (
     earlier_pieces,
     marked,
     nearby,
-    resting,
+    on_sink_tokens,
     word_choices,
 )
 from attnviz.probes import repeats
@@ -26,7 +27,7 @@ from .planted import (
     BERT_HEADS,
     DECOY_OFFSET,
     G_NOT_SELF,
-    G_REST,
+    G_SINK,
     GPT2_HEADS,
     VOCABULARY,
     G,
@@ -40,8 +41,8 @@ N = 2 * PERIOD + 1
 CAUSAL, BOTH = SpecialTokens((0,), (), True), SpecialTokens((0,), (1,), False)
 
 
-def mean(tally: Counts) -> np.ndarray:
-    return tally.hits.sum(0) / tally.rows.sum()
+def mean(counts: Counts) -> np.ndarray:
+    return counts.hits.sum(0) / counts.rows.sum()
 
 
 def probes_in(special_tokens: SpecialTokens) -> list[Probe]:
@@ -51,14 +52,14 @@ def probes_in(special_tokens: SpecialTokens) -> list[Probe]:
 
 @pytest.fixture(scope="module")
 def gpt2():
-    heads, found = tallies(planted_gpt2(), probes_in(CAUSAL))
+    heads, found = count_hits(planted_gpt2(), probes_in(CAUSAL))
     assert [str(head) for head in heads] == [f"L{layer}.H{head}" for layer in range(3) for head in range(5)]
-    return {name: mean(tally).reshape(3, 5) for name, tally in found.items()}
+    return {name: mean(counts).reshape(3, 5) for name, counts in found.items()}
 
 
 @pytest.fixture(scope="module")
 def bert():
-    return {name: mean(tally).reshape(2, 5) for name, tally in tallies(planted_bert(), probes_in(BOTH))[1].items()}
+    return {name: mean(counts).reshape(2, 5) for name, counts in count_hits(planted_bert(), probes_in(BOTH))[1].items()}
 
 
 def average(terms) -> float:
@@ -75,18 +76,18 @@ def test_previous_and_current_token(gpt2):
     assert gpt2[f"offset:{DECOY_OFFSET}"][1, 1] == pytest.approx(far, abs=1e-6)
 
 
-def test_rest_and_entropy(gpt2):
-    assert gpt2["rest"][0, 2] == pytest.approx(average(exp(G) / (exp(G) + i) for i in range(1, N)), abs=1e-6)
-    assert gpt2["rest"][0, 3] == pytest.approx(average(1 / (i + 1) for i in range(1, N)), abs=1e-6)
+def test_sink_tokens_and_entropy(gpt2):
+    assert gpt2[SINK_TOKENS][0, 2] == pytest.approx(average(exp(G) / (exp(G) + i) for i in range(1, N)), abs=1e-6)
+    assert gpt2[SINK_TOKENS][0, 3] == pytest.approx(average(1 / (i + 1) for i in range(1, N)), abs=1e-6)
     assert gpt2["entropy"][2] == pytest.approx(1, abs=1e-6)
     assert gpt2["entropy"][0, 0] < 1e-6
 
 
 def test_duplicate_and_induction(gpt2):
     second = range(PERIOD + 1, N)
-    same = average(exp(G) / (exp(G) + exp(G_REST) + i - 2 + exp(-G_NOT_SELF)) for i in second)
+    same = average(exp(G) / (exp(G) + exp(G_SINK) + i - 2 + exp(-G_NOT_SELF)) for i in second)
     assert gpt2["duplicate_token"][0, 1] == pytest.approx(same, abs=1e-6)
-    after = average(exp(G) / (exp(G) + exp(G_REST) + i - 1) for i in second)
+    after = average(exp(G) / (exp(G) + exp(G_SINK) + i - 1) for i in second)
     assert gpt2["induction"][1, 0] == pytest.approx(after, abs=1e-6)
     assert gpt2[control_of("induction")][1, 0] < 0.05
     decoy = average(exp(G) / (exp(G) + i) for i in second)
@@ -96,11 +97,11 @@ def test_duplicate_and_induction(gpt2):
 
 def test_two_jobs_are_what_their_tokens_say():
     probes = probes_in(CAUSAL)
-    _, found = tallies(planted_gpt2(), [probe for probe in probes if "rest" in probe.targets])
-    ids = np.array([probe.ids for probe in probes if "rest" in probe.targets])[:, 2:]
-    score, rest = mean(found["previous_token"])[7], mean(found["rest"])[7]
+    _, found = count_hits(planted_gpt2(), [probe for probe in probes if SINK_TOKENS in probe.targets])
+    ids = np.array([probe.ids for probe in probes if SINK_TOKENS in probe.targets])[:, 2:]
+    score, on_sink = mean(found["previous_token"])[7], mean(found[SINK_TOKENS])[7]
     assert score == pytest.approx((ids % 2 == 0).mean(), abs=0.02)
-    assert score + rest == pytest.approx(1, abs=0.02)
+    assert score + on_sink == pytest.approx(1, abs=0.02)
 
 
 def test_an_encoders_next_token_is_not_its_previous_one(bert):
@@ -113,7 +114,7 @@ def test_an_encoders_next_token_is_not_its_previous_one(bert):
     both = exp(G) / (4 * exp(G) + inside - 2)
     middle = mean_of_window(both, inside)
     assert bert["local"][1, 1] == pytest.approx(middle, abs=1e-6)
-    assert bert["rest"][0, 2] == pytest.approx((exp(G) + 1) / (exp(G) + inside + 1), abs=1e-6)
+    assert bert[SINK_TOKENS][0, 2] == pytest.approx((exp(G) + 1) / (exp(G) + inside + 1), abs=1e-6)
 
 
 def mean_of_window(full: float, inside: int) -> float:
@@ -135,17 +136,17 @@ def test_shuffled_heads_change_nothing_but_the_index(make, heads):
     """The previous-token head of GPT-2's type stays first in its place: induction reads what it writes."""
     special_tokens = CAUSAL if make is planted_gpt2 else BOTH
     order = [0, 3, 1, 4, 2]
-    plain = tallies(make(heads), probes_in(special_tokens)[:6])[1]
-    shuffled = tallies(make([[layer[head] for head in order] for layer in heads]), probes_in(special_tokens)[:6])[1]
-    for name, tally in plain.items():
-        moved = tally.hits.reshape(len(tally.hits), len(heads), 5)[:, :, order].reshape(tally.hits.shape)
+    plain = count_hits(make(heads), probes_in(special_tokens)[:6])[1]
+    shuffled = count_hits(make([[layer[head] for head in order] for layer in heads]), probes_in(special_tokens)[:6])[1]
+    for name, counts in plain.items():
+        moved = counts.hits.reshape(len(counts.hits), len(heads), 5)[:, :, order].reshape(counts.hits.shape)
         np.testing.assert_allclose(shuffled[name].hits, moved, atol=1e-9)
 
 
 def test_swapped_layers_change_nothing_but_the_index():
-    swapped = tallies(planted_bert(BERT_HEADS[::-1]), probes_in(BOTH))[1]
-    for name, tally in tallies(planted_bert(), probes_in(BOTH))[1].items():
-        np.testing.assert_allclose(swapped[name].hits, np.roll(tally.hits, 5, axis=1), atol=1e-6)
+    swapped = count_hits(planted_bert(BERT_HEADS[::-1]), probes_in(BOTH))[1]
+    for name, counts in count_hits(planted_bert(), probes_in(BOTH))[1].items():
+        np.testing.assert_allclose(swapped[name].hits, np.roll(counts.hits, 5, axis=1), atol=1e-6)
 
 
 # --- which keys a label means, by hand ------------------------------------------------------------------------------
@@ -164,8 +165,8 @@ def test_targets_by_hand():
     assert pairs(after_duplicates(ids, inside, inside)) == [(3, 2), (4, 3)]
     assert pairs(nearby(range(1, 3), True)) == [(1, 1), (2, 1), (2, 2)]
     assert pairs(nearby(range(1, 3), False)) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert pairs(resting(4, range(1, 3), True)) == [(1, 0), (2, 0)]
-    assert pairs(resting(4, range(1, 3), False)) == [(1, 0), (1, 3), (2, 0), (2, 3)]
+    assert pairs(on_sink_tokens(4, range(1, 3), True)) == [(1, 0), (2, 0)]
+    assert pairs(on_sink_tokens(4, range(1, 3), False)) == [(1, 0), (1, 3), (2, 0), (2, 3)]
     assert pairs(marked([False, True, False, True], range(1, 4), True)) == [(2, 1), (3, 1)]
     assert pairs(marked([False, True, False, True], range(1, 4), False)) == [(1, 3), (2, 1), (2, 3), (3, 1)]
     inner, control = earlier_pieces([None, 0, 0, 0, 1, 2, 2, None])
@@ -196,8 +197,8 @@ def test_choices_by_hand(monkeypatch):
         visible = np.tri(5, dtype=bool) if causal else np.ones((5, 5), dtype=bool)
         layer = LayerWeights("decoder" if causal else "encoder", 0, weights[None], weights[None], visible[None])
         monkeypatch.setattr("attnviz.labels.scores.reduce_weights", lambda module, rows, do, layer=layer: [do(layer)])
-        _, found = tallies(None, [probe])
-        assert {name: tally.hits.item() for name, tally in found.items() if not name.startswith("weight of")} == hits
+        _, found = count_hits(None, [probe])
+        assert {name: counts.hits.item() for name, counts in found.items() if not name.startswith("weight of")} == hits
         for name, share in shares.items():
             assert found[weight_of(name)].hits.item() == pytest.approx(share)
         assert found["y"].even.item() == pytest.approx(0.5)
@@ -206,7 +207,7 @@ def test_choices_by_hand(monkeypatch):
 def test_progress_counts_tokens_and_can_end_the_work():
     seen = []
     probes = probes_in(CAUSAL)
-    tallies(planted_gpt2(), probes, lambda done, total: seen.append((done, total)))
+    count_hits(planted_gpt2(), probes, lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1] == sum(len(probe.ids) for probe in probes)
     assert len(seen) > 1 and seen == sorted(seen)
 
@@ -214,4 +215,4 @@ def test_progress_counts_tokens_and_can_end_the_work():
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        tallies(planted_gpt2(), probes, stop)
+        count_hits(planted_gpt2(), probes, stop)

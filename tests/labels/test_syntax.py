@@ -10,7 +10,7 @@ from attnviz.labels.decide import measured, verdicts
 from attnviz.labels.evaluate import evaluate_heads
 from attnviz.labels.probe_sets import special_tokens_of, tree_probes
 from attnviz.labels.results import LabelResults
-from attnviz.labels.scores import tallies, weight_of
+from attnviz.labels.scores import count_hits, weight_of
 from attnviz.labels.statistics import best_rules, rule_hits
 from attnviz.models.loading import LoadedModel
 from benchmarks.syntax_and_coreference import evaluate, summary, table, totals
@@ -58,7 +58,7 @@ def families(planted):
     rules = best_rules(probes_of(planted, 3))
     found = []
     for probes in (probes_of(planted, 1), probes_of(planted, 2)):
-        heads, sums = tallies(planted[0].module, probes)
+        heads, sums = count_hits(planted[0].module, probes)
         found.append(measured(sums, rule_hits(probes, rules)))
     return heads, found
 
@@ -86,7 +86,7 @@ def test_its_weight_is_what_its_scores_give():
     lines = [f"{i}\tw{token}\t_\t_\t_\t_\t{head}\t{name}\t_\t_" for i, (token, head, name) in enumerate(words, 1)]
     special_tokens = special_tokens_of(tokenizer, False, 64)
     probes = tree_probes(tokenizer, special_tokens, parse("\n".join(lines).encode(), "t.conllu").texts)
-    _, found = tallies(planted_bert(SYNTAX_BERT), probes)
+    _, found = count_hits(planted_bert(SYNTAX_BERT), probes)
     noun = [exp(G - SLOPE * away) for away in (2, 4)]
     rest = [exp(-SLOPE * away) for away in (1, 3)]
     share = found[weight_of("syntactic:det:to_head")].hits[0, 3]
