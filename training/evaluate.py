@@ -1,6 +1,6 @@
 """The figures of a card, computed from the weights in a folder: `python -m training evaluate tiny-gpt …`.
 
-`quick` figures need nothing but the weights and the probes; a test computes them again. The others need the texts.
+Most figures need nothing but the weights and the probes; a test computes them again. The others need the texts.
 """
 
 from __future__ import annotations

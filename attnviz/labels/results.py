@@ -1,6 +1,6 @@
 """What probes say of every head of a model: its scores, its verdicts, and the texts where it does best and worst.
 
-Torch is not needed: `evaluate` fills these classes in, pages and figures read them.
+Torch is not needed: `evaluate_heads` fills these classes in, pages and figures read them.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def divergence_of(trace: Trace, head: Head, cancel: Any = None) -> np.ndarray:
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring this machine…", hash_funcs=BY_WHAT_WAS_READ)
 def comparing_seconds_of(trace: Trace, head: Head) -> float:
-    """What `apart_of` takes for a text, at most."""
+    """What `divergence_of` takes for a text, at most, in seconds."""
     from attnviz.estimate import comparing_seconds
 
     return comparing_seconds(trace, head)

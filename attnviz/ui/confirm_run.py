@@ -96,7 +96,7 @@ def _parts(writing: int, done: int, total: int) -> str:
 
 
 def divergence_from(trace: Trace, head: Head) -> np.ndarray:
-    """Every head's divergence from one, as `cache.apart_of`; what takes long only when the reader agrees."""
+    """Every head's divergence from one, as `cache.divergence_of`; what takes long only when the reader agrees."""
     from attnviz.estimate import SAMPLE, SLOW
 
     if len(trace.tokens) <= SAMPLE:

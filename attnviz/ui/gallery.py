@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Piece:
-    """A view of a sentence, as fields of `ui.address.View`, and what to ask of it."""
+    """A view of a sentence, as fields of `ui.address.UrlState`, and what to ask of it."""
 
     title: str
     text: str
