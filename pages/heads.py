@@ -66,9 +66,9 @@ if chosen.beyond:
             heatmap.chart(beside, otherwise, "beside", says=exports.SAYS[chosen.beyond])
             for note in beside.notes:
                 st.caption(note)
-            taken_as = f"{at.head}: {OTHERWISE[chosen.beyond]}"
-            taken = partial(exports.of_beyond, trace, at.head, at.query, beside, chosen, taken_as)
-            export_menu("beside", name_of(trace.model, at.head, chosen.beyond), taken)
+            other_title = f"{at.head}: {OTHERWISE[chosen.beyond]}"
+            make = partial(exports.of_beyond, trace, at.head, at.query, beside, chosen, other_title)
+            export_menu("beside", name_of(trace.model, at.head, chosen.beyond), make)
         except AttnvizError as error:
             show_error(error)
 

@@ -30,7 +30,7 @@ from .targets import Probe, Target
 
 TRIED = 6
 GOLD = ("syntactic", "coreference", "rare_word")  # labels whose targets somebody has to mark
-Asked = dict[tuple[int, ...], dict[str, Target]]
+ProbeTargets = dict[tuple[int, ...], dict[str, Target]]
 
 
 @dataclass(frozen=True)

@@ -98,20 +98,20 @@ def every_head(at: Selection, results: LabelResults | None = None) -> None:
     if measure == "label" and results is not None:
         labels.mosaic(results, "all_heads", at.head)
         labels.by_label(results)
-        labels.take_mosaic(pickers.entry_here(), results, "all", at.head)
+        labels.export_mosaic(pickers.entry_here(), results, "all", at.head)
         return
     if not measure:
         small = cache.thumbnails_of(at.trace, at.head.kind, MapOptions.of(chosen).of_whole_text(), confirm_run.cancel())
         figure = figures.grid_of_heads(small.weights, at.heads, chosen=(at.head.layer, at.head.head), theme=theme())
         says = f"Attention weights of all {len(at.layers)} layers of heads as thumbnails"
-        taken = partial(exports.of_grid, at.trace, at.head, at.heads, small, chosen)
+        make = partial(exports.of_grid, at.trace, at.head, at.heads, small, chosen)
     else:
         cell = (at.query, at.key) if measure == "weight" else (0, 0)
         found = cache.measure_of(at.trace, at.head.kind, measure, *cell)
         title = f"{queries[at.query]} → {keys[at.key]}" if measure == "weight" else MEASURES[measure].capitalize()
         figure = figures.measured_heads(found, title=title, chosen=(at.head.layer, at.head.head), theme=theme())
         says = f"{MEASURES[measure]} of every head, from {np.nanmin(found):.3f} to {np.nanmax(found):.3f}"
-        taken = partial(exports.of_measure, at.trace, at.head, measure, cell, found, title)
+        make = partial(exports.of_measure, at.trace, at.head, measure, cell, found, title)
     show_chart(figure, key="all_heads", on_select=open_clicked("all_heads"), alt=f"{says}; {at.head} is chosen.")
     if measure:
         order = ranked(found, at.head.kind)
@@ -190,8 +190,8 @@ def one_head(at: Selection) -> tuple[AttentionMap, str, Any]:
     show_map(Shown(found, cell, title, choose_cell, glue))
     beside = st.container(horizontal=True)
     with beside:
-        taken = partial(exports.of_head, at.trace, at.head, found, chosen, title, cell, glue)
-        export_menu("head", name_of(at.trace.model, title), taken)
+        make = partial(exports.of_head, at.trace, at.head, found, chosen, title, cell, glue)
+        export_menu("head", name_of(at.trace.model, title), make)
     st.caption(
         "Read along a row: where that token looks. Click a cell to see how its weight is computed."
         + (" A decoder's row is where it looks while it predicts the token after." if at.head.kind != "encoder" else "")

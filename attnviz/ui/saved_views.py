@@ -92,7 +92,7 @@ def recheck(line: Any, again: Callable[[SavedView], Mapping[str, float]], source
 
 def open_again(view: SavedView) -> None:
     """The view that a file names, which its page then shows with the note."""
-    session.take(view.address)
+    session.open_address(view.address)
     st.session_state.saved_view = view
 
 

@@ -27,7 +27,7 @@ def _came_by_history() -> bool:
     return context is not None and context.is_history_navigation
 
 
-def take(query: Mapping[str, str]) -> None:
+def open_address(query: Mapping[str, str]) -> None:
     """The view that a file names."""
     st.session_state.view, st.session_state.notices = address.read(query)
 

@@ -264,6 +264,6 @@ def test_the_python_lines_make_the_same_charts_in_a_fresh_process(names, tmp_pat
 def test_a_probe_of_token_ids_is_read_from_them_again():
     """Random tokens spell no text: lines that type them would show another map."""
     probe = trace_ids(load_model("tiny-gpt"), traced().token_ids)
-    taken = exports.of_head(probe, HEAD, head_map(probe, HEAD), UrlState(), "x", (0, 0), ((), ()), "light")
-    assert f"trace_ids(model, {list(traced().token_ids)})" in taken.python
+    figure_set = exports.of_head(probe, HEAD, head_map(probe, HEAD), UrlState(), "x", (0, 0), ((), ()), "light")
+    assert f"trace_ids(model, {list(traced().token_ids)})" in figure_set.python
     assert set(THEMES) == {"light", "dark"}

@@ -57,7 +57,7 @@ def texts_of(svg: bytes) -> list[str]:
     return ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
-def shown_weights(taken, shown_as) -> list[str]:
+def shown_weights(figure_set, shown_as) -> list[str]:
     """What each view writes beside its tokens."""
     found = map_of(figure_set)
     return {
@@ -73,7 +73,7 @@ def test_svg_holds_tokens_numbers_and_provenance_as_text(traced, shown_as):
     figure_set = picture(traced, shown_as=shown_as, hide_special=True)
     file = export.made(figure_set, "svg")
     texts = texts_of(file)
-    assert set(shown_weights(taken, shown_as)) <= set(texts)
+    assert set(shown_weights(figure_set, shown_as)) <= set(texts)
     assert {"sat", "im", "你 3/3", "L1.H2"} <= set(texts)
     for line in figure_set.provenance:
         assert line[:40] in " ".join(texts)
@@ -86,8 +86,8 @@ def test_svg_heatmap_says_the_weight_in_each_cell_and_paints_it(traced):
     short = trace(load_model("tiny-gpt"), "the cat sat")
     view = UrlState(model="tiny-gpt", text="the cat sat")
     found = chosen_map(short, Head("decoder", 1, 2), view)
-    taken = of_head(short, Head("decoder", 1, 2), found, view, "L1.H2", None, ((), ()), "light")
-    file = export.made(taken, "svg")
+    figure_set = of_head(short, Head("decoder", 1, 2), found, view, "L1.H2", None, ((), ()), "light")
+    file = export.made(figure_set, "svg")
     texts = texts_of(file)
     assert [text for text in texts if re.fullmatch(r"\d\.\d\d", text)] == [f"{w:.2f}" for w in found.weights.flat]
     cells = re.findall(rb'<path d="[^"]*" clip-path[^>]*style="fill: (#[0-9a-f]{6}); stroke: #fcfbf7', file)
@@ -118,7 +118,7 @@ def test_the_python_lines_make_the_view_that_was_on_screen(traced, tmp_path, sho
         [sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120, env={"PYTHONPATH": str(ROOT), "PATH": ""}
     )
     made = set(texts_of((tmp_path / "attention.svg").read_bytes()))
-    assert {"L1.H2", *shown_weights(taken, shown_as)} <= made
+    assert {"L1.H2", *shown_weights(figure_set, shown_as)} <= made
 
 
 def test_lines_draws_those_on_screen(traced):
@@ -146,9 +146,9 @@ def test_png_is_large_enough_to_print_and_not_blank(traced, shown_as):
 
 @pytest.mark.parametrize("shown_as", HEAD_VIEWS)
 def test_pdf_keeps_text_as_text(traced, shown_as):
-    taken = picture(traced, shown_as=shown_as)
-    texts = pdf_texts(export.made(taken, "pdf"))
-    assert {"sat", "im", "L1.H2"} <= set(texts) and set(shown_weights(taken, shown_as)) <= set(texts)
+    figure_set = picture(traced, shown_as=shown_as)
+    texts = pdf_texts(export.made(figure_set, "pdf"))
+    assert {"sat", "im", "L1.H2"} <= set(texts) and set(shown_weights(figure_set, shown_as)) <= set(texts)
     assert any("tiny-gpt" in text for text in texts)
 
 

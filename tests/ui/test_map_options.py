@@ -22,7 +22,7 @@ def traced(tiny_model):
     return trace(tiny_model("bert"), TEXT, "A dog slept.")
 
 
-def reading_of(traced, **choices):
+def map_of(traced, **choices):
     return chosen_map(traced, Head("encoder", 1, 2), replace(UrlState(), **choices))
 
 

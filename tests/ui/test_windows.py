@@ -52,8 +52,8 @@ def test_a_window_is_part_of_the_whole_and_says_the_weight_outside(
             return make_map(traced, Head("encoder", 1, 2), options)
         return combined_map(traced, [Head("encoder", 1, 1), Head("encoder", 1, 2)], how, options)
 
-    whole = drawn(MapOptions(**given_aids))
-    options = MapOptions(**given_aids, window=window, queries_at=queries_at, keys_at=keys_at)
+    whole = drawn(MapOptions(**given_options))
+    options = MapOptions(**given_options, window=window, queries_at=queries_at, keys_at=keys_at)
     shown = drawn(options)
     rows, columns = ([side.index(group) for group in part] for side, part in
                      ((whole.rows, shown.rows), (whole.columns, shown.columns)))  # fmt: skip
@@ -102,7 +102,7 @@ def small_blocks(monkeypatch):
 @pytest.mark.parametrize("given_options", OPTIONS)
 def test_thumbnails_are_the_same_in_blocks(traced, given_options, small_blocks):
     """The small pictures of a long text are computed some rows at a time, and must show all of it."""
-    options = MapOptions(**given_aids)
+    options = MapOptions(**given_options)
     blocks = list(by_block(traced, traced.layer(1), options))
     assert len(blocks) > 1
     whole = np.stack([make_map(traced, Head("encoder", 1, head), options).weights for head in range(4)])
