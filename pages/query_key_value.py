@@ -74,13 +74,13 @@ with right:
     draw(bottom[0], "scores", "How well they match.")
     draw(bottom[1], "weights", "Where each word looks.")
 
-values, story = st.columns([6, 5], gap="large")
+values, words = st.columns([6, 5], gap="large")
 draw(values, "output", "What each word takes over from the others.")
 with values:
     export_menu(
         "lesson", "query key value", partial(exports.of_lesson, "Query, key, value", query_key_value.charts, typed)
     )
-with story:
+with words:
     st.markdown(
         "Queries and keys decide *where* a word looks; the value decides *what* it gets. Here a value is the word's "
         f"own features, so the output of “it” is {stages.output[row, 0]:.2f} noun and {stages.output[row, 3]:.2f} "

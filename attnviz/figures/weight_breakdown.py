@@ -14,7 +14,7 @@ from attnviz.traces import Head, Trace
 BARS = 8  # at most so many bars a chart; what is left out is summed up in one more
 
 
-def cell_story(
+def breakdown_charts(
     stages: Stages,
     q: np.ndarray | None,
     k: np.ndarray | None,
@@ -105,8 +105,8 @@ def weight_breakdown(
     *,
     theme: str = "light",
 ) -> dict[str, go.Figure]:
-    """How one weight is computed, by name; as `cell_story`, `vectors` being q, k and v."""
-    charts = cell_story(stages, *vectors, cell, keys, theme=theme)
+    """How one weight is computed, by name; as `breakdown_charts`, `vectors` being q, k and v."""
+    charts = breakdown_charts(stages, *vectors, cell, keys, theme=theme)
     names = ("dimensions", "steps", "row", "carried")[0 if vectors[0] is not None else 1 :]
     return dict(zip(names, charts))
 

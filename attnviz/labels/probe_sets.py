@@ -86,13 +86,13 @@ def gold_probes(
     each kind counts its own from 0. `texts` with arcs take the place of the first, those with references that of what
     they ask."""
     trees = [text for text in texts if text.dependencies] or dependency_sentences(N_SENTENCES, split=split, seed=seed)
-    stories: list[Sequence[Sentence | GoldText]] = [[text for text in texts if text.references]]
+    kinds: list[Sequence[Sentence | GoldText]] = [[text for text in texts if text.references]]
     answered = {one.nominal for text in texts for one in text.references}
     if False not in answered:
-        stories.append(pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test"))
+        kinds.append(pronoun_sentences(N_PRONOUNS, split=split, seed=seed, reworded=split == "test"))
     if True not in answered:
-        stories.append(mention_sentences(N_MENTIONS, split=split, seed=seed))
-    coreference = [probe for kind in stories for probe in coreference_probes(tokenizer, special_tokens, kind)]
+        kinds.append(mention_sentences(N_MENTIONS, split=split, seed=seed))
+    coreference = [probe for kind in kinds for probe in coreference_probes(tokenizer, special_tokens, kind)]
     return [*tree_probes(tokenizer, special_tokens, trees), *coreference]
 
 

@@ -64,7 +64,7 @@ def test_weights_are_those_that_the_model_reports(built, architecture):
 
 @pytest.mark.parametrize("architecture", BYPASSING)
 def test_queries_and_keys_are_found(built, architecture):
-    """A cell's story starts at q·k wherever the model has one."""
+    """A weight's breakdown starts at q·k wherever the model has one."""
     _, texts = captured(built(architecture))
     for layer in texts[0]:
         assert layer.scores is None

@@ -127,7 +127,7 @@ def test_key_head_j_serves_its_own_group_of_query_heads():
 
 
 def test_each_stage_follows_from_the_one_before():
-    """The story of a cell is told stage by stage: each number must lead to the next."""
+    """A weight is explained stage by stage: each number must lead to the next."""
     q, k, v = arrays(dtype=np.float64)
     bias, mask = additive(np.ones((1, QUERIES, KEYS), bool)), causal_mask(QUERIES, KEYS)
     stages = attention(q, k, v, scale=0.3, bias=bias, softcap=5.0, mask=mask)

@@ -58,7 +58,15 @@ LESSONS = {
     "as_printed": (worked_example.printed_charts, {}),
     "architectures": (figures.architecture_charts, {}),
 }
-OF_MODELS = ("real_patterns", "head_is_born", "story_in", "overview", "certificate", "head_labels", "head_evidence")
+OF_MODELS = (
+    "real_patterns",
+    "head_is_born",
+    "weight_breakdown_in",
+    "overview",
+    "certificate",
+    "head_labels",
+    "head_evidence",
+)
 FEW = ("soft_lookup", "cost", "hull", "head_labels")  # of every kind of trace; the others are drawn when there is time
 EVERY = [name if name in FEW else pytest.param(name, marks=pytest.mark.ci) for name in (*LESSONS, *OF_MODELS)]
 
@@ -171,8 +179,8 @@ def test_svg_puts_each_point_where_its_numbers_say(name):
 
 
 def test_svg_bars_are_as_long_as_their_numbers():
-    svg = ElementTree.fromstring(svg_of("story_in"))
-    for chart, figure in picture("story_in").figures.items():
+    svg = ElementTree.fromstring(svg_of("weight_breakdown_in"))
+    for chart, figure in picture("weight_breakdown_in").figures.items():
         values = np.array(figure.data[0].x)
         lengths = []
         for group in svg.iter(f"{SVG}g"):
@@ -214,7 +222,7 @@ def test_pdf_keeps_text_as_text(name):
     assert {"soft_lookup": "north", "head_labels": "coreference"}[name] in texts
 
 
-@pytest.mark.parametrize("name", ["cost", "story_in"])
+@pytest.mark.parametrize("name", ["cost", "weight_breakdown_in"])
 def test_html_needs_no_network_and_runs_nothing_of_the_text(name):
     figure_set = picture(name)
     page = export.made(figure_set, "html").decode()

@@ -109,7 +109,7 @@ def coreferent() -> Matrices:
     return rest_on_sink((q, k), 2, G_SINK)
 
 
-def stories(n: int, seed: int) -> tuple[str, list[bool]]:
+def gold_texts(n: int, seed: int) -> tuple[str, list[bool]]:
     """Coreference in the shared task's columns, `n` documents, and of each whether the nearest name is the right one: a
     woman's and a man's name in either order, and then another word for one of them."""
     rng = np.random.default_rng(seed)

@@ -16,12 +16,12 @@ from .planted import (
     coreferent,
     duplicate,
     empty,
+    gold_texts,
     of_class,
     offset,
     planted_bert,
     planted_gpt2,
     planted_tokenizer,
-    stories,
 )
 
 CALLED, NAMES = range(18, 34), range(2, 18)
@@ -41,7 +41,7 @@ def test_only_the_head_that_knows_who_is_meant_gets_the_label(causal):
     tokenizer = planted_tokenizer(causal)
     special_tokens = special_tokens_of(tokenizer, causal, 64)
     probes = [
-        coreference_probes(tokenizer, special_tokens, parse(stories(150, seed)[0].encode(), "s").texts)
+        coreference_probes(tokenizer, special_tokens, parse(gold_texts(150, seed)[0].encode(), "s").texts)
         for seed in (1, 2, 3)
     ]
     rules = best_rules(probes[0])
@@ -53,7 +53,7 @@ def test_only_the_head_that_knows_who_is_meant_gets_the_label(causal):
     given = {name: {(row["label"], row["confidence"]) for row in rows} for name, rows in zip(HEADS, found, strict=True)}
     assert given == {name: set() for name in HEADS} | {"coreferent": {(NOMINAL, "high")}}
     scores = dict(zip(HEADS, families[0][NOMINAL].score, strict=True))
-    assert scores["coreferent"] == 1 and scores["nearest name"] == pytest.approx(np.mean(stories(150, 2)[1]))
+    assert scores["coreferent"] == 1 and scores["nearest name"] == pytest.approx(np.mean(gold_texts(150, 2)[1]))
 
 
 @pytest.mark.parametrize("name", ["tiny-gpt", "tiny-bert"])
@@ -76,7 +76,7 @@ def test_a_file_takes_the_place_of_what_it_answers_and_of_no_more():
     """A file of nouns leaves the pronouns to the generated sentences: else no label of theirs could be confirmed."""
     model = load_model("tiny-bert")
     special_tokens = special_tokens_of(model.tokenizer, False, model.limit)
-    texts = parse(stories(40, 1)[0].encode(), "s").texts
+    texts = parse(gold_texts(40, 1)[0].encode(), "s").texts
     asked: dict[str, set[int]] = {}
     for probe in gold_probes(model.tokenizer, special_tokens, "test", 1, texts):
         for label in probe.labels:

@@ -136,7 +136,7 @@ def test_a_mask_off_by_one_is_red(tiny_model):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("part", ["q", "k", "v"])
 def test_a_swapped_head_order_is_red(tiny_model, architecture, part):
-    """The right maps under the wrong heads' names. With v swapped it is the output of a cell's story that is wrong."""
+    """The right maps under the wrong heads' names. With v swapped a weight's breakdown has a wrong output."""
     model = tiny_model(architecture)
     traced = trace(model, TEXT)
     for index in range(2):
