@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,19 @@ from typing import Any
 from huggingface_hub import CacheNotFound, scan_cache_dir
 
 from attnviz.errors import AttnvizError, in_one_line
+from attnviz.models.model_types import check_model_type
+from attnviz.models.pasted import as_meant, is_path
+from attnviz.models.sane_files import Incomplete, check_file, files_read, read_object, revision_of
+from attnviz.models.settings import check_kinds, check_sizes
+from attnviz.models.surroundings import in_other_formats, models_inside, name_inside
+from attnviz.models.tokenizer_files import check_tokenizer
+from attnviz.models.weight_files import INDEX, WHOLE, tensors_of, weight_files
 
 BUNDLED = Path(__file__).with_name("bundled")
 BUNDLED_ORDER = ("tiny-gpt", "tiny-bert", "tiny-translator")
 # Small models worth fetching from the hub, with the size of their safetensors in bytes.
 SUGGESTED = {"sentence-transformers/all-MiniLM-L6-v2": 90_868_376}
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl")
+MOST_LISTED = 20  # models inside one folder
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class ModelEntry:
     """One line of the table. `source` is bundled, installed, cache, folder or hub; `bytes` counts the weight files.
 
     `path` is None for a model that is only on the hub; `reason` says why a model cannot be loaded now. `checkpoint` is
-    the file of another moment of a bundled model's training, named with its step: tiny-gpt@800.
+    the file of another moment of a bundled model's training, named with its step: tiny-gpt@800. `incomplete`: fetching
+    the model again may bring what is missing. `inside` are the models in the folders inside this one, by their paths.
     """
 
     name: str
@@ -36,8 +44,10 @@ class ModelEntry:
     n_heads: int | None
     loadable: bool
     reason: str | None
-    revision: str = "local"
+    revision: str = ""
     checkpoint: str | None = None
+    incomplete: bool = False
+    inside: tuple[str, ...] = ()
 
     @property
     def size(self) -> str:
@@ -63,39 +73,48 @@ def list_models() -> list[ModelEntry]:
 
 
 def find_model(name: str) -> ModelEntry | None:
-    """The entry of a model on this machine, by its name in the table or by its folder; None if there is none.
+    """The entry of a model on this machine, by its name in the table or by its folder, as people paste them; None if
+    there is none.
 
-    Raises AttnvizError for a bundled model at a step that was not kept.
+    Raises AttnvizError for a bundled model at a step that was not kept, and for a link that leads to no model.
     """
     known = {entry.name: entry for entry in reversed([*_bundled(), *_installed(), *_in_folder()])}
     if name in known:
         return known[name]
+    name = as_meant(name)
+    alike = {one.casefold(): entry for one, entry in known.items()}
     base, _, step = name.partition("@")
-    if step and base in known and known[base].source == "bundled":
-        files = checkpoints(base)
-        if not (step.isascii() and step.isdigit() and int(step) in files):
-            raise AttnvizError(f"{base} was not kept at step '{in_one_line(step)}': {_steps(files)}.")
-        return replace(known[base], name=f"{base}@{int(step)}", checkpoint=str(files[int(step)]))
-    folder = os.path.expanduser(name)
-    if os.path.isdir(folder):
-        return inspect_folder(Path(folder), folder, "folder")
-    return next((entry for entry in _in_cache() if entry.name == name), None)
+    bundled = alike.get(base.casefold())
+    if step and bundled is not None and bundled.source == "bundled":
+        files = checkpoints(bundled.name)
+        if not (step.isascii() and step.isdigit() and len(step) < 10 and int(step) in files):
+            raise AttnvizError(f"{bundled.name} was not kept at step '{in_one_line(step, 20)}': {_steps(files)}.")
+        return replace(bundled, name=f"{bundled.name}@{int(step)}", checkpoint=str(files[int(step)]))
+    if os.path.isdir(name):
+        return inspect_folder(Path(name), name, "folder")
+    cached = {entry.name: entry for entry in _in_cache()}
+    return known.get(name) or alike.get(name.casefold()) or cached.get(name) or _in_any_case(cached, name)
+
+
+def _in_any_case(entries: dict[str, ModelEntry], name: str) -> ModelEntry | None:
+    return {one.casefold(): entry for one, entry in entries.items()}.get(name.casefold())
 
 
 def locate(name: str) -> ModelEntry | None:
-    """The model on this machine that `name` means; None where only the hub can have it.
+    """The model on this machine that `name` means; None where only the hub can have it, as `pasted.as_meant` says.
 
     Raises AttnvizError for a name that can only be a path, and has no folder there.
     """
     if not name.strip() or not name.isprintable():
         raise AttnvizError("No model is named: give a folder, or a hub id like 'owner/model'.")
     entry = find_model(name)
-    if entry is not None and (entry.loadable or entry.source != "cache"):
+    if entry is not None and not (entry.source == "cache" and entry.incomplete):
         return entry
+    name = as_meant(name)
     path = os.path.expanduser(name)
     if os.path.exists(path):
         raise AttnvizError(f"'{in_one_line(name)}' is a file, not a model: give the folder that holds config.json.")
-    if os.path.isabs(path) or name.startswith((".", "~")) or name.count("/") > 1 or "\\" in name:
+    if is_path(name):
         raise AttnvizError(f"There is no folder '{in_one_line(name)}': check the path.")
     return None
 
@@ -114,60 +133,89 @@ def _steps(files: dict[int, Path]) -> str:
     return f"take one of {', '.join(map(str, files))}" if files else "only its last weights are here"
 
 
-def inspect_folder(folder: Path, name: str, source: str, revision: str = "local") -> ModelEntry:
-    """What a folder in Hugging Face layout holds; a folder that cannot be loaded gets its reason."""
-    config: dict = {}
-    reason = None
+def inspect_folder(folder: Path, name: str, source: str, revision: str | None = None) -> ModelEntry:
+    """What a folder in Hugging Face layout holds; a folder that cannot be loaded gets its reason.
+
+    Without a `revision` of its own the entry's is that of the files as they are now.
+    """
+    config: dict[str, Any] = {}
+    files: list[Path] = []
+    reason: str | None = None
+    incomplete, inside = False, tuple[str, ...]()
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError
-    except FileNotFoundError:
-        reason = "no config.json in it: name the folder that holds config.json and model.safetensors"
-    except (OSError, ValueError):
-        config, reason = {}, "its config.json is not readable JSON: download the model again"
-    try:
-        files = [file for file in sorted(folder.iterdir()) if file.is_file()]
-    except OSError as error:
-        files, reason = [], f"its folder cannot be read ({error.strerror})"
-    weights = [file for file in files if file.suffix == ".safetensors"]
-    if reason is None and not weights:
-        reason = (
-            "its weights are pickle files, which can run code and are never opened: convert them to safetensors"
-            if any(file.suffix in PICKLES for file in files)
-            else "no weights in it: put model.safetensors beside config.json"
-        )
-    if reason is None and not _named_by_index(folder) <= {file.name for file in files}:
-        reason = "some of its weight files are missing: fetch it again"
+        files = files_read(folder)
+        config, fault = _checked(folder, revision_of(files))
+        if fault is not None:
+            raise fault
+    except Incomplete as error:
+        incomplete, found = True, models_inside(folder)[:MOST_LISTED]
+        inside = tuple(str(one) for one in found)
+        others = in_other_formats(os.listdir(folder))
+        reason = name_inside(folder, found) if found else others or _as_reason(error)
+    except AttnvizError as error:
+        reason = _as_reason(error)
     architecture = config.get("model_type")
     return ModelEntry(
         name=name,
         source=source,
         path=str(folder),
         architecture=architecture if isinstance(architecture, str) else None,
-        bytes=sum(file.stat().st_size for file in weights),
+        bytes=sum(file.stat().st_size for file in files if file.suffix == ".safetensors" and file.is_file()),
         n_layers=_first(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"),
         n_heads=_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
         loadable=reason is None,
         reason=reason,
-        revision=revision,
+        revision=revision or revision_of(files),
+        incomplete=incomplete,
+        inside=inside,
     )
 
 
-def _named_by_index(folder: Path) -> set[str]:
-    """The files that sharded weights consist of; empty where the weights are one file."""
-    if (folder / "model.safetensors").exists():
-        return set()
+@lru_cache(maxsize=1024)
+def _checked(folder: Path, revision: str) -> tuple[dict[str, Any], AttnvizError | None]:
+    """What config.json says, and why the files in a folder cannot be loaded; kept until `revision` is another."""
+    config: dict[str, Any] = {}
     try:
-        return set(
-            json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))["weight_map"].values()
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return set()
+        config = _config_of(folder)
+        _check_weight_files(folder)
+        check_model_type(config)
+        check_kinds(config)
+        check_tokenizer(folder)
+        check_sizes(config, tensors_of(folder))
+    except AttnvizError as error:
+        return config, error
+    return config, None
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
+    if not os.path.lexists(folder / "config.json"):
+        raise Incomplete("There is no config.json in it: name the folder that holds config.json and model.safetensors.")
+    return read_object(folder / "config.json")
+
+
+def _check_weight_files(folder: Path) -> None:
+    found = sorted(file.name for file in files_read(folder) if file.suffix == ".safetensors")
+    if not found and not os.path.lexists(folder / INDEX):
+        raise Incomplete("There are no weights in it: put model.safetensors beside config.json.")
+    if WHOLE not in found:
+        if not os.path.lexists(folder / INDEX):
+            raise Incomplete(
+                f"There is no {WHOLE} in it, and no {INDEX} that would name {in_one_line(found[0], 40)}: fetch the "
+                "model again."
+            )
+        read_object(folder / INDEX)
+    for file in weight_files(folder):
+        check_file(file)
+
+
+def _as_reason(error: AttnvizError) -> str:
+    """The sentence as the end of another."""
+    said = str(error).removesuffix(".")
+    return said[:1].lower() + said[1:]
 
 
 def _first(config: dict, *keys: str) -> int | None:
-    return next((config[key] for key in keys if isinstance(config.get(key), int)), None)
+    return next((config[key] for key in keys if type(config.get(key)) is int), None)
 
 
 @cache
@@ -193,9 +241,23 @@ def _installed() -> list[ModelEntry]:
 
 
 def _in_folder() -> list[ModelEntry]:
-    root = Path(os.environ.get("ATTNVIZ_MODELS") or "/nowhere").expanduser()
-    found = sorted(root.glob("*/config.json")) if root.is_dir() else []
-    return [inspect_folder(config.parent, config.parent.name, "folder") for config in found]
+    """The models in the folder that ATTNVIZ_MODELS names, itself one or around models or around folders around them."""
+    named = os.environ.get("ATTNVIZ_MODELS")
+    root = Path(named).expanduser() if named else None
+    if root is None or not root.is_dir():
+        return []
+    entries = [inspect_folder(root, root.resolve().name, "folder")] if (root / "config.json").is_file() else []
+    try:
+        folders = sorted(Path(entry) for entry in os.scandir(root) if entry.is_dir() and entry.name.isprintable())
+    except OSError:
+        folders = []
+    for folder in folders:
+        if os.path.lexists(folder / "config.json"):
+            entries.append(inspect_folder(folder, folder.name, "folder"))
+        else:
+            inside = models_inside(folder)[:MOST_LISTED]
+            entries += [inspect_folder(one, str(one.relative_to(root)), "folder") for one in inside]
+    return entries
 
 
 def _in_cache() -> list[ModelEntry]:

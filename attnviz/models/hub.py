@@ -20,7 +20,9 @@ from huggingface_hub.utils import logging
 from tqdm import tqdm
 
 from attnviz.errors import AttnvizError, in_one_line
-from attnviz.models.catalog import PICKLES, readable_size
+from attnviz.models.catalog import readable_size
+from attnviz.models.pasted import as_meant
+from attnviz.models.surroundings import in_other_formats
 
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 OTHERS = ("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
@@ -47,6 +49,7 @@ class Download:
 
 def plan_download(name: str) -> Download:
     """Ask the hub what a model consists of. Raises AttnvizError with what to do where it cannot be fetched."""
+    name = as_meant(name)
     try:
         info = HfApi().model_info(name, files_metadata=True)
     except Exception as error:
@@ -58,14 +61,13 @@ def plan_download(name: str) -> Download:
             f"{_named(name)} on the hub has no config.json, so it is no transformers model: pick another."
         )
     if not weights:
-        found = any(file.endswith(PICKLES) for file in sizes)
+        others = in_other_formats(file for file in sizes if "/" not in file)
         raise AttnvizError(
-            f"{_named(name)} on the hub has no safetensors"
-            + (" but pickle weights, which can run code when opened and are never loaded" if found else "")
-            + ": look for a safetensors version of it."
+            f"{_named(name)} on the hub has no safetensors: {others}."
+            if others
+            else f"{_named(name)} on the hub has no safetensors: look for a safetensors version of it."
         )
-    others = [file for file in OTHERS if file in sizes]
-    files = tuple([*others, *sorted(weights)])
+    files = tuple([*(file for file in OTHERS if file in sizes), *sorted(weights)])
     return Download(name, info.sha or "main", files, sum(sizes[file] for file in files))
 
 

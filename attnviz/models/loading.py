@@ -8,31 +8,17 @@ from typing import Any
 import torch
 import transformers
 from safetensors.torch import load_file
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
     MODEL_MAPPING_NAMES,
 )
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import hub
 from attnviz.models.catalog import find_model, locate
+from attnviz.models.tokenizer_files import try_tokenizer
 
-TEXT_MODELS = {
-    *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    *MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-}
-VOCABULARIES = (
-    "tokenizer.json",
-    "vocab.txt",
-    "vocab.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
 HEADED = (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM)
 LOADING = threading.Lock()  # transformers replaces methods of its own classes while it loads; two at once leave them so
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
@@ -113,35 +99,18 @@ def _check_device(device: str) -> None:
 
 
 def _read_config(folder: Path, name: str) -> Any:
-    named = f"'{in_one_line(name)}'"
-    try:
-        raw, _ = transformers.PreTrainedConfig.get_config_dict(folder)
-    except (OSError, ValueError) as error:
-        raise AttnvizError(f"The config.json of {named} is not readable ({in_one_line(error)}).") from error
-    architecture = raw.get("model_type")
-    if not isinstance(architecture, str) or architecture not in CONFIG_MAPPING_NAMES:
-        if "auto_map" in raw:
-            raise AttnvizError(
-                f"{named} needs Python code of its own, which is never run: pick a model built into transformers."
-            )
-        raise AttnvizError(
-            f"{named} has the architecture '{in_one_line(architecture)}', unknown to transformers "
-            f"{transformers.__version__}: pick another model, or a newer attnviz."
-        )
-    if architecture not in TEXT_MODELS:
-        raise AttnvizError(f"{named} is a {architecture} model, which does not read text: pick a text model.")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise AttnvizError(
-            f"The config.json of {named} does not describe a {architecture} model ({in_one_line(error)})."
+            f"The config.json of '{in_one_line(name)}' does not describe a model that transformers can build "
+            f"({in_one_line(error, 160)}): fetch the model's own config.json again."
         ) from error
     return config
 
 
 def _read_tokenizer(folder: Path, name: str) -> Any:
-    if not any((folder / file).is_file() for file in VOCABULARIES):  # transformers would make up an empty tokenizer
-        raise AttnvizError(f"'{in_one_line(name)}' has no tokenizer: put its tokenizer.json beside config.json.")
+    try_tokenizer(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         usable = tokenizer.is_fast and len(tokenizer) > 0
@@ -149,7 +118,12 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
         usable = False
     if not usable:
         raise AttnvizError(
-            f"'{in_one_line(name)}' has no tokenizer that can be read: put its tokenizer.json beside config.json."
+            f"'{in_one_line(name)}' has no tokenizer that can be read: "
+            + (
+                "fetch its tokenizer.json again."
+                if (folder / "tokenizer.json").is_file()
+                else "put its tokenizer.json beside config.json."
+            )
         )
     return tokenizer
 

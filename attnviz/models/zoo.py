@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from attnviz.errors import AttnvizError, in_one_line
-from attnviz.models.loading import TEXT_MODELS
+from attnviz.models.model_types import text_models
 
 VOCABULARY = 100
 LARGEST = 10_000_000  # parameters; more than this means that a field was not shrunk
@@ -86,7 +86,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 
 def architectures() -> list[str]:
     """The model types of transformers' causal, masked and sequence-to-sequence language models, sorted."""
-    return sorted(TEXT_MODELS)
+    return sorted(text_models())
 
 
 def build(architecture: str) -> Any:

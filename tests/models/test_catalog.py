@@ -145,7 +145,7 @@ def test_config_without_numbers_is_listed_without_numbers(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "odd", "n_layer": "six"}')
     (tmp_path / "model.safetensors").write_text("x")
     entry = inspect_folder(tmp_path, "it", "folder")
-    assert (entry.architecture, entry.n_layers, entry.n_heads, entry.loadable) == ("odd", None, None, True)
+    assert (entry.architecture, entry.n_layers, entry.n_heads) == ("odd", None, None)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_each_refusal_of_the_hub_has_its_own_message(hub, tmp_path):
         "someone/broken": "answered 500",
         "someone/limited": "answered 429",
         "not a name": "neither a folder here nor a hub id",
-        "someone/": "neither a folder here nor a hub id",
+        "someone//x": "neither a folder here nor a hub id",
         "x" * 300: "neither a folder here nor a hub id",
     }
     answers = told(tmp_path, hub.url, *(("plan", name) for name in expected))
