@@ -9,7 +9,7 @@ from attnviz.errors import AttnvizError
 from attnviz.files.saved_view import numbers_again, numbers_of
 from attnviz.maps import options
 from attnviz.maps.difference import compare
-from attnviz.models.catalog import checkpoints, find_model
+from attnviz.models.catalog import checkpoints, loadable
 from attnviz.traces import Head, Trace
 from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
 from attnviz.ui.certificates import badge
@@ -50,9 +50,8 @@ def pick_text(place, letter: str, suffix: str, fallback: str) -> confirm_run.Wan
         chosen_by(st.selectbox, f"model{suffix}", f"Model {letter}", model, options=names)
         text = getattr(chosen, f"text{suffix}") or chosen.text
         chosen_by(st.text_input, f"text{suffix}", f"Sentence {letter}", text)
-    entry = find_model(model)
-    if entry is None or not entry.loadable:
-        raise AttnvizError(f"The model '{model}' is not on this machine: pick another one.")
+    entry = loadable(model)
+    cache.notice_new_files(entry)
     return entry, text, PLAIN
 
 

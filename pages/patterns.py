@@ -10,7 +10,7 @@ from attnviz.errors import AttnvizError
 from attnviz.lessons import patterns
 from attnviz.lessons.patterns import ILLUSTRATION, QUERY, TEXT, WORDS, out_of_reach
 from attnviz.maps.head_statistics import row_in_every_head
-from attnviz.models.catalog import find_model
+from attnviz.models.catalog import loadable
 from attnviz.ui import cache, exports
 from attnviz.ui.certificates import badge
 from attnviz.ui.chart import show_chart
@@ -52,9 +52,7 @@ if not chosen.read_by:
     right.info("Pick a model above, and its heads appear here, the one that comes closest first.")
 else:
     try:
-        entry = find_model(chosen.read_by)
-        if entry is None or not entry.loadable:
-            raise AttnvizError(f"The model '{chosen.read_by}' is not on this machine: pick another one.")
+        entry = loadable(chosen.read_by)
         trace = cache.trace_of(entry.name, entry.revision, TEXT)
         words, target, heads, rows = row_in_every_head(trace, ILLUSTRATION, QUERY)
         distances = variation(rows, target)

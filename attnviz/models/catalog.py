@@ -14,7 +14,7 @@ from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.model_types import check_model_type
 from attnviz.models.pasted import as_meant, is_path
 from attnviz.models.sane_files import Incomplete, check_file, files_read, read_object, revision_of
-from attnviz.models.settings import check_kinds, check_sizes
+from attnviz.models.sizes import check_kinds, check_sizes
 from attnviz.models.surroundings import in_other_formats, models_inside, name_inside
 from attnviz.models.tokenizer_files import check_tokenizer
 from attnviz.models.weight_files import INDEX, WHOLE, tensors_of, weight_files
@@ -117,6 +117,16 @@ def locate(name: str) -> ModelEntry | None:
     if is_path(name):
         raise AttnvizError(f"There is no folder '{in_one_line(name)}': check the path.")
     return None
+
+
+def loadable(name: str) -> ModelEntry:
+    """The model on this machine that `name` means. Raises AttnvizError where there is none that can be loaded now."""
+    entry = find_model(name)
+    if entry is None:
+        raise AttnvizError(f"The model '{in_one_line(name)}' is not on this machine: pick another one.")
+    if not entry.loadable:
+        raise AttnvizError(f"'{in_one_line(name)}' cannot be loaded: {entry.reason}.")
+    return entry
 
 
 def checkpoints(name: str) -> dict[int, Path]:

@@ -16,6 +16,7 @@ from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, list_models
 from attnviz.traces import Head, Trace
 from attnviz.ui.address import UrlState
+from attnviz.ui.messages import say_new_files
 from attnviz.ui.progress import layers, with_progress
 from attnviz.units import sized
 from attnviz.validation.results import Certificate
@@ -40,6 +41,23 @@ def loaded_model(path_or_name: str, revision: str):
     from attnviz.models.loading import load_model
 
     return load_model(path_or_name)
+
+
+@st.cache_resource(show_spinner=False)
+def _revisions() -> dict[str, str]:
+    """By name, the revision in which each model was last asked for on this server."""
+    return {}
+
+
+def notice_new_files(entry: ModelEntry) -> None:
+    """Say once, to whoever looks at a model whose files were written anew, that the new ones are shown; the old weights
+    are let go."""
+    known = st.session_state.setdefault("revisions", {})
+    before = known.get(entry.name) or _revisions().get(entry.name)
+    known[entry.name] = _revisions()[entry.name] = entry.revision
+    if before not in (None, entry.revision):
+        loaded_model.clear(entry.name, before)
+        say_new_files(entry.name)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")

@@ -25,6 +25,14 @@ def say_not_there(sentence: str) -> None:
     st.info(plain(sentence), icon=":material/link_off:")
 
 
+def say_new_files(model: str) -> None:
+    """The files of a model are not those that were read before."""
+    st.info(
+        f"The files of {plain(model)} were written anew since they were read: this is the model as it is in them now.",
+        icon=":material/sync:",
+    )
+
+
 def show_notices() -> None:
     """What in the opened link could not be used; said once."""
     for notice in st.session_state.pop("notices", []):

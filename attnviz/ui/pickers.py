@@ -1,10 +1,13 @@
 """The choices that all screens share, the model and the text, and what they lead to."""
 
+import os
+
 import streamlit as st
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import hub
 from attnviz.models.catalog import ModelEntry, find_model, locate
+from attnviz.models.pasted import as_meant
 from attnviz.traces import Trace
 from attnviz.ui import cache, confirm_run
 from attnviz.ui.messages import plain, show_error
@@ -91,10 +94,25 @@ def entry_here() -> ModelEntry:
         if entry is None:
             _offer_download(cache.download_plan(current().model))
             raise StopPage from None
-        return entry
     except AttnvizError as error:
         show_error(error)
         raise StopPage from None
+    if not entry.loadable:
+        show_error(AttnvizError(f"'{in_one_line(entry.name)}' cannot be loaded: {entry.reason}."))
+        _offer_inside(entry)
+        raise StopPage from None
+    cache.notice_new_files(entry)
+    return entry
+
+
+def _offer_inside(entry: ModelEntry) -> None:
+    """The models in the folders inside one that is none, each a click away."""
+    for path in entry.inside:
+        short = os.path.relpath(path, entry.path)
+        st.button(
+            f"Open {plain(short)}", key=f"inside_{short}", icon=":material/folder_open:", on_click=choose,
+            kwargs={"model": path, "layer": 0, "head": 0, "kind": ""},
+        )  # fmt: skip
 
 
 def _offer_download(download: hub.Download) -> None:
@@ -115,9 +133,17 @@ def _fetch(download: hub.Download) -> None:
 
 
 def _take_other_model() -> None:
-    if st.session_state.other_model.strip():
-        choose(model=st.session_state.other_model.strip(), layer=0, head=0, kind="")
+    if pasted := st.session_state.other_model.strip():
+        entry = _found(pasted)
+        choose(model=entry.name if entry else _meant(pasted), layer=0, head=0, kind="")
         st.session_state.other_model = ""
+
+
+def _meant(name: str) -> str:
+    try:
+        return as_meant(name)
+    except AttnvizError:  # said where the model is needed
+        return name
 
 
 def _found(name: str) -> ModelEntry | None:

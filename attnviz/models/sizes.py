@@ -21,6 +21,7 @@ NEVER_NONE = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_att
               *WIDTHS, "vocab_size"}  # fmt: skip
 REPEATED = re.compile(r"layers?$|blocks?$|block_sizes$|experts|heads?$|attention_types$")
 WIDE = re.compile(r"(^|_)(dims?|size|width|rank)$|^d_\w+$|^n_(embd|inner)$")
+RUN_AGAIN = re.compile(r"groups$|per_stack$|cycles$|loops?$")  # the same layers several times
 TABLE = re.compile(r"(^|[._])(wpe|pos\w*_embed\w*|embed_pos\w*|position\w*)\.weight$")
 ENDLESS = re.compile(r"eps(ilon)?$|theta$")
 MOST_REPEATED, WIDEST, MOST_POSITIONS = 1000, 10**7, 2**27  # where weights tell nothing
@@ -56,7 +57,7 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> Non
             _refuse(name, largest, f"and its weights are {len(tensors):,} tensors, of which none is that long")
         if WIDE.search(name) and largest > max(WIDEST, 16 * longest):
             _refuse(name, largest, f"and no side of its weights is longer than {longest:,}")
-    for name in LAYERS:
+    for name in () if any(map(RUN_AGAIN.search, config)) else LAYERS:
         if n_layers > 1 and isinstance(config.get(name), int) and config[name] > n_layers:
             _refuse(name, config[name], f"and its weights hold {n_layers:,} layers")
     for names, what in ((WIDTHS, "width"), (VOCABULARIES, "vocabulary")):
