@@ -17,7 +17,7 @@ from attnviz.models.sane_files import Incomplete, check_file, files_read, read_o
 from attnviz.models.sizes import check_kinds, check_sizes
 from attnviz.models.surroundings import in_other_formats, models_inside, name_inside
 from attnviz.models.tokenizer_files import check_tokenizer
-from attnviz.models.weight_files import INDEX, WHOLE, tensors_of, weight_files
+from attnviz.models.weight_files import INDEX, WHOLE, check_weights, tensors_of, weight_files
 
 BUNDLED = Path(__file__).with_name("bundled")
 BUNDLED_ORDER = ("tiny-gpt", "tiny-bert", "tiny-translator")
@@ -189,6 +189,7 @@ def _checked(folder: Path, revision: str) -> tuple[dict[str, Any], AttnvizError 
         config = _config_of(folder)
         _check_weight_files(folder)
         check_model_type(config)
+        check_weights(tensors_of(folder), config)
         check_kinds(config)
         check_tokenizer(folder)
         check_sizes(config, tensors_of(folder))

@@ -1,13 +1,17 @@
 """A name to a model in memory: safetensors only, no code but transformers' own, evaluation mode."""
 
+import json
 import threading
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import load_file
+from safetensors import safe_open
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
@@ -15,9 +19,12 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from attnviz.errors import AttnvizError, in_one_line
-from attnviz.models import hub
+from attnviz.models import hub, leftovers
 from attnviz.models.catalog import find_model, locate
+from attnviz.models.sane_files import read_object
+from attnviz.models.steering import ANSWERS, told_of_code, without_steering
 from attnviz.models.tokenizer_files import try_tokenizer
+from attnviz.models.weight_files import tensors_in, weight_files
 
 HEADED = (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM)
 LOADING = threading.Lock()  # transformers replaces methods of its own classes while it loads; two at once leave them so
@@ -32,7 +39,8 @@ class LoadedModel:
     """A model ready to read text. `module` is shared by all who hold it: take `lock` for a forward pass.
 
     `limit` is the most tokens that it reads, None where it has no limit of its own. `language_model` is `module` with
-    its trained language-model head, on the same tensors; None where there is no such head.
+    its trained language-model head, on the same tensors; None where there is no such head. `notes`: a sentence each on
+    how it was opened, where a reader should know, such as of a head in its file that is not used.
     """
 
     module: Any
@@ -43,6 +51,7 @@ class LoadedModel:
     device: str
     limit: int | None
     language_model: Any = None
+    notes: tuple[str, ...] = ()
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
 
@@ -65,9 +74,10 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
         reason = entry.reason if entry else "its files are not where the hub's cache should have them: try again"
         raise AttnvizError(f"'{in_one_line(name)}' cannot be loaded: {reason}.")
     folder = Path(entry.path)
-    config = _read_config(folder, name)
-    tokenizer = _read_tokenizer(folder, name)
-    module, language_model = _read_weights(folder, name, config, device, entry.checkpoint)
+    config, settings = _read_config(folder, name)
+    tokenizer = _read_tokenizer(folder, name, config)
+    module, language_model, notes = _read_weights(folder, name, config, device, entry.checkpoint)
+    _read_generation_settings(language_model or module, folder, name, settings)
     return LoadedModel(
         module,
         tokenizer,
@@ -77,6 +87,7 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
         device,
         _token_limit(module, tokenizer),
         language_model,
+        told_of_code(settings, config.model_type) + notes,
     )
 
 
@@ -98,21 +109,28 @@ def _check_device(device: str) -> None:
         raise AttnvizError(f"This machine has no {device} device that torch can use: use cpu.")
 
 
-def _read_config(folder: Path, name: str) -> Any:
+def _read_config(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
+    """The model's configuration, without what would say how it is run, and all that its config.json says."""
+    raw = read_object(folder / "config.json")
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        with TemporaryDirectory() as place:
+            (Path(place) / "config.json").write_text(json.dumps(without_steering(raw)), encoding="utf-8")
+            config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=True)
+            config.name_or_path = str(folder)  # by which transformers knows some tokenizers
     except Exception as error:
         raise AttnvizError(
             f"The config.json of '{in_one_line(name)}' does not describe a model that transformers can build "
             f"({in_one_line(error, 160)}): fetch the model's own config.json again."
         ) from error
-    return config
+    return config, raw
 
 
-def _read_tokenizer(folder: Path, name: str) -> Any:
+def _read_tokenizer(folder: Path, name: str, config: Any) -> Any:
     try_tokenizer(folder)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, config=config, trust_remote_code=False, local_files_only=True
+        )
         usable = tokenizer.is_fast and len(tokenizer) > 0
     except Exception:  # transformers raises all kinds here, from KeyError to the Rust library's own
         usable = False
@@ -128,59 +146,128 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-def _read_weights(folder: Path, name: str, config: Any, device: str, checkpoint: str | None) -> tuple[Any, Any]:
-    """The module that is looked into, and the one that predicts with it: the same, one around it, or None."""
-    loader = _loader(config)
-    module, missing = _load(loader, folder, name, config, device, checkpoint)
-    language_model = module if config.is_encoder_decoder else None
+def _read_weights(
+    folder: Path, name: str, config: Any, device: str, checkpoint: str | None
+) -> tuple[Any, Any, tuple[str, ...]]:
+    """The module that is looked into, the one that predicts with it (the same, one around it, or None), and notes."""
+    refused = f"'{in_one_line(name)}' cannot be loaded: "
+    files = [Path(checkpoint)] if checkpoint is not None else weight_files(folder)
+    stored = {key: tensor for file in files for key, tensor in tensors_in(file).items()}
+    real, wrapper = leftovers.unwrapped(stored, _skeleton(transformers.AutoModel, config))
+    stored = {real[key]: tensor for key, tensor in stored.items()}
+    notes = (f"Its tensors are named under '{wrapper}', which was taken off.",) if wrapper else ()
+
+    def load(loader: Any) -> tuple[Any, list[str], list[str]]:
+        return _load(loader, files, real, name, config, device)
+
+    loader = _loader(config, stored)
+    loaded, missing, unexpected = load(loader)
+    module, language_model = loaded, loaded if config.is_encoder_decoder else None
     if loader in HEADED:
-        whole, prefix = module, f"{module.base_model_prefix}."
-        module = whole.base_model
+        prefix = f"{loaded.base_model_prefix}."
+        module = loaded.base_model
         if type(module).__name__ == MODEL_MAPPING_NAMES.get(config.model_type):
-            language_model = whole if all(key.startswith(prefix) for key in missing) else None
+            language_model = loaded if all(key.startswith(prefix) for key in missing) else None
             missing = [key.removeprefix(prefix) for key in missing if key.startswith(prefix)]
         else:  # its head is not around the model that is meant: go without
-            module, missing = _load(transformers.AutoModel, folder, name, config, device, checkpoint)
+            module, missing, unexpected = load(transformers.AutoModel)
+            loaded = module
+    if reason := leftovers.why_ambiguous(stored, loaded):
+        raise AttnvizError(f"{refused}{reason}.")
     missing = [key for key in missing if "pooler" not in key]
     if missing:
         raise AttnvizError(
             f"The weights of '{in_one_line(name)}' lack {len(missing)} tensors that a {config.model_type} model needs, "
             f"such as {in_one_line(sorted(missing)[0])}: fetch the model again."
         )
-    return module, language_model
+    told, reason = leftovers.judge(unexpected, stored, loaded, module)
+    if reason:
+        raise AttnvizError(f"{refused}{reason}.")
+    return module, language_model, notes + told
 
 
-def _loader(config: Any) -> Any:
-    """transformers' class for a model with its language-model head, where it was saved with one."""
+def _loader(config: Any, names: Collection[str]) -> Any:
+    """transformers' class for a model with its language-model head, where it was saved with one.
+
+    Where the configuration does not say so, the tensors of its files do, by their names.
+    """
     if config.is_encoder_decoder:
         return transformers.AutoModelForSeq2SeqLM
     saved = config.architectures or []
-    if MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type) in saved:
-        return transformers.AutoModelForCausalLM
-    if MODEL_FOR_MASKED_LM_MAPPING_NAMES.get(config.model_type) in saved:
-        return transformers.AutoModelForMaskedLM
+    causal = transformers.AutoModelForCausalLM, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    masked = transformers.AutoModelForMaskedLM, MODEL_FOR_MASKED_LM_MAPPING_NAMES.get(config.model_type)
+    for loader, class_name in (causal, masked):
+        if class_name in saved:
+            return loader
+    for loader, class_name in (causal, masked) if getattr(config, "is_decoder", False) else (masked, causal):
+        if class_name is not None and _holds_head(loader, config, names):
+            return loader
     return transformers.AutoModel
 
 
-def _load(
-    loader: Any, folder: Path, name: str, config: Any, device: str, checkpoint: str | None
-) -> tuple[Any, list[str]]:
-    """A module ready to run, and the names of the tensors that its file did not have."""
-    options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
+def _holds_head(loader: Any, config: Any, names: Collection[str]) -> bool:
+    """Whether a file holds the tensors of a language-model head, or those of a model whose head is its embedding."""
+    whole = _skeleton(loader, config)
+    if whole is None:
+        return False
+    prefix = f"{whole.base_model_prefix}."
+    head = {key for key in whole.state_dict() if not key.startswith(prefix)} - set(whole.all_tied_weights_keys)
+    if head:
+        return head <= {key.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+                        for key in names}  # fmt: skip
+    return all(key.startswith(prefix) or key in whole.all_tied_weights_keys for key in names)
+
+
+def _skeleton(loader: Any, config: Any) -> Any:
+    """The model without its weights; None where it cannot be built, which is said when it is loaded."""
     try:
-        with LOADING:
-            if checkpoint is not None:
+        with LOADING, torch.device("meta"):
+            return loader.from_config(config)
+    except Exception:
+        return None
+
+
+def _load(
+    loader: Any, files: Sequence[Path], real: dict[str, str], name: str, config: Any, device: str
+) -> tuple[Any, list[str], list[str]]:
+    """A module ready to run, the names of the tensors that its files did not have, and of those that it did not need.
+
+    `real`: every name in the files to the tensor's own.
+    """
+    try:
+        with LOADING, ExitStack() as opened:
+            with torch.device("meta"):
                 model_class = type(loader.from_config(config))  # the auto class itself insists on a folder
-                module, report = model_class.from_pretrained(None, state_dict=load_file(checkpoint), **options)
-            else:
-                module, report = loader.from_pretrained(
-                    folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, **options
-                )
+            tensors: dict[str, Any] = {}
+            for file in files:
+                held = opened.enter_context(safe_open(file, framework="pt"))
+                tensors |= {real[key]: held.get_slice(key) for key in held.keys()}  # noqa: SIM118
+            module, report = model_class.from_pretrained(
+                None, state_dict=tensors, config=config, dtype=torch.float32, output_loading_info=True
+            )
         module = module.to(device)
     except Exception as error:
         message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."
         raise explain_out_of_memory(error) or AttnvizError(message) from error
-    return module.eval().requires_grad_(False), list(report["missing_keys"])
+    return module.eval().requires_grad_(False), list(report["missing_keys"]), list(report["unexpected_keys"])
+
+
+def _read_generation_settings(module: Any, folder: Path, name: str, settings: dict[str, Any]) -> None:
+    """How the model writes, as its folder says; what `generate` returns is ours to choose."""
+    if not module.can_generate():
+        return
+    try:
+        if (folder / "generation_config.json").is_file():
+            module.generation_config = transformers.GenerationConfig.from_pretrained(folder, local_files_only=True)
+        else:
+            told = without_steering(settings)
+            module.generation_config = transformers.GenerationConfig.from_model_config(told)
+    except Exception as error:
+        raise AttnvizError(
+            f"How '{in_one_line(name)}' writes is not readable ({in_one_line(error)}): mend its generation_config.json."
+        ) from error
+    for key in ANSWERS:
+        setattr(module.generation_config, key, False)
 
 
 def _token_limit(module: Any, tokenizer: Any) -> int | None:

@@ -1,9 +1,11 @@
 """What a model's safetensors files hold, read from their headers alone, without torch."""
 
 import json
+import re
+from collections.abc import Mapping, Sized
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
@@ -64,3 +66,87 @@ def _header(file: str, size: int, modified: int) -> dict[str, Stored]:
     with safe_open(file, framework="np") as opened:
         slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
         return {name: Stored(tensor.get_dtype(), tuple(tensor.get_shape())) for name, tensor in slices.items()}
+
+
+def check_weights(tensors: Mapping[str, Stored], config: Mapping[str, Any]) -> None:
+    """Raises AttnvizError where what a folder's files hold is not what its model computes with, by their headers and
+    its config.json.
+
+    Quantised weights mean nothing without their scales, which are not applied here. An adapter's tensors are half a
+    model: the weights that were meant are a sum of theirs and of others.
+    """
+    quantised = [name for name, tensor in tensors.items() if _is_quantised(name, tensor)]
+    if quantised:
+        kind = _spoken(tensors, quantised)
+        found = [scheme for end, scheme in _SCHEMES.items() if any(name.endswith(end) for name in tensors)]
+        scheme = _method(config) or (found[0] if found else f"{kind} weights")
+        raise AttnvizError(
+            f"It is quantised with {scheme} ({count(quantised, 'tensor')} of its file hold {kind} numbers, and nothing "
+            "here applies their scales): take the unquantised model."
+        )
+    if method := _method(config):
+        raise AttnvizError(
+            f"Its config.json says that it is quantised with {method}, and its weights are not: take the unquantised "
+            "model with its own config.json."
+        )
+    parts = [name for name in tensors if _PARTS_OF_ADAPTERS.search(name)]
+    if parts:
+        raise AttnvizError(
+            f"{count(parts, 'tensor').capitalize()} of its file belong to an adapter, such as {in_one_line(parts[0])}: "
+            "merge the adapter into the model (merge_and_unload in peft) and save that."
+        )
+
+
+def count(things: Sized, noun: str) -> str:
+    """3 tensors, 1 tensor."""
+    return f"{len(things):,} {noun}{'s' * (len(things) != 1)}"
+
+
+_PARTS_OF_ADAPTERS = re.compile(
+    r"(^|\.)(lora_\w+|base_layer|modules_to_save|original_module|token_adapter|ia3_l|hada_\w+|lokr_\w+|vera_lambda_\w+)"
+    r"(\.|$)"
+)
+_SCHEMES = {  # by what only their files hold
+    ".qzeros": "GPTQ or AWQ",
+    ".qweight": "GPTQ or AWQ",
+    ".SCB": "bitsandbytes",
+    ".absmax": "bitsandbytes",
+    ".weight_packed": "compressed-tensors",
+}
+_COUNTED = re.compile(r"_ids$|_index$|mask|indices$|tid2eid$|^version$|num_batches_tracked$")  # integers by nature
+
+
+def _is_quantised(name: str, tensor: Stored) -> bool:
+    """Whether a tensor of the file holds numbers that need a scale."""
+    dtype, shape = tensor
+    if dtype in ("F64", "F32", "F16", "BF16", "BOOL", "C64", "C128"):
+        return False
+    last = name.rpartition(".")[2]
+    if not dtype.startswith(("I", "U")):
+        return True  # F8_E4M3 and the like
+    if _COUNTED.search(last) or is_causal_mask(last, shape):
+        return False
+    return last in ("weight", "bias") or (len(shape) > 1 and dtype not in ("I64", "U64"))
+
+
+def is_causal_mask(last: str, shape: tuple[int, ...]) -> bool:
+    """Whether this is the triangle [1, 1, n, n] that GPT-2 and its kin keep beside their weights as `bias`."""
+    return last == "bias" and len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
+
+
+def _spoken(tensors: Mapping[str, Stored], names: list[str]) -> str:
+    """The dtypes of some tensors as people say them: int8, float8."""
+    said = {"I": "int", "U": "uint", "F": "float"}
+    kinds = {re.sub(r"_.*", "", tensors[name].dtype) for name in names}
+    return " and ".join(sorted(said[kind[0]] + kind[1:] for kind in kinds))
+
+
+def _method(config: Mapping[str, Any]) -> str | None:
+    """What a config.json, or one of the parts of a model in it, calls the way in which it is quantised."""
+    for part in [config, *(part for part in config.values() if isinstance(part, dict))]:
+        for key in ("quantization_config", "compression_config"):
+            told = part.get(key)
+            if isinstance(told, dict) and told:
+                method = told.get("quant_method") or told.get("quant_algo") or "a scheme that it does not name"
+                return in_one_line(method, 40)
+    return None

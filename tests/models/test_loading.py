@@ -200,7 +200,7 @@ def test_out_of_memory(tiny_folder, monkeypatch, error):
     def fail(*args, **options):
         raise error
 
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
+    monkeypatch.setattr(transformers.PreTrainedModel, "from_pretrained", fail)
     assert "not enough memory" in refusal(tiny_folder("bert"))
 
 
