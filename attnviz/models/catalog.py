@@ -11,9 +11,10 @@ from typing import Any
 from huggingface_hub import CacheNotFound, scan_cache_dir
 
 from attnviz.errors import AttnvizError, in_one_line
+from attnviz.models import adapters
 from attnviz.models.model_types import check_model_type
 from attnviz.models.pasted import as_meant, is_path
-from attnviz.models.sane_files import Incomplete, check_file, files_read, read_object, revision_of
+from attnviz.models.sane_files import VOCABULARIES, Incomplete, check_file, files_read, read_object, revision_of
 from attnviz.models.sizes import check_kinds, check_sizes
 from attnviz.models.surroundings import in_other_formats, models_inside, name_inside
 from attnviz.models.tokenizer_files import check_tokenizer
@@ -33,6 +34,7 @@ class ModelEntry:
     `path` is None for a model that is only on the hub; `reason` says why a model cannot be loaded now. `checkpoint` is
     the file of another moment of a bundled model's training, named with its step: tiny-gpt@800. `incomplete`: fetching
     the model again may bring what is missing. `inside` are the models in the folders inside this one, by their paths.
+    `base` is the folder of the model that an adapter is merged into.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelEntry:
     checkpoint: str | None = None
     incomplete: bool = False
     inside: tuple[str, ...] = ()
+    base: str | None = None
 
     @property
     def size(self) -> str:
@@ -148,6 +151,11 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str | None = 
 
     Without a `revision` of its own the entry's is that of the files as they are now.
     """
+    inspect = _inspect_adapter if adapters.is_adapter(folder) else _inspect_model
+    return inspect(folder, name, source, revision)
+
+
+def _inspect_model(folder: Path, name: str, source: str, revision: str | None) -> ModelEntry:
     config: dict[str, Any] = {}
     files: list[Path] = []
     reason: str | None = None
@@ -170,7 +178,7 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str | None = 
         source=source,
         path=str(folder),
         architecture=architecture if isinstance(architecture, str) else None,
-        bytes=sum(file.stat().st_size for file in files if file.suffix == ".safetensors" and file.is_file()),
+        bytes=_bytes([file for file in files if file.suffix == ".safetensors"]),
         n_layers=_first(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"),
         n_heads=_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads"),
         loadable=reason is None,
@@ -179,6 +187,65 @@ def inspect_folder(folder: Path, name: str, source: str, revision: str | None = 
         incomplete=incomplete,
         inside=inside,
     )
+
+
+def _inspect_adapter(folder: Path, name: str, source: str, revision: str | None) -> ModelEntry:
+    """A folder with an adapter: it is the model that the adapter is for, changed."""
+    base: ModelEntry | None = None
+    files: list[Path] = []
+    reason: str | None = None
+    try:
+        files = files_read(folder)
+        settings = adapters.read_settings(folder)
+        named = in_one_line(adapters.base_of(settings))
+        base = _base_for(adapters.base_of(settings), folder)
+        beside = os.path.lexists(folder / WHOLE) or os.path.lexists(folder / INDEX)
+        if beside and not (base and base.path and os.path.samefile(base.path, folder)):
+            base = None
+            reason = (
+                f"it holds a model and a LoRA adapter for {named} beside it, and nothing says whether the one is "
+                f"merged into the other: move {adapters.SETTINGS} and {adapters.WEIGHTS} to a folder of their own"
+            )
+        elif base is None:
+            reason = (
+                f"it is a LoRA adapter for {named}, which is not on this machine: fetch that model, or merge the "
+                "adapter into it first and open what that saves"
+            )
+        elif not base.loadable:
+            reason = f"it is a LoRA adapter for {named}, which cannot be loaded: {base.reason}"
+        elif any(os.path.lexists(folder / one) for one in VOCABULARIES):
+            check_tokenizer(folder)
+    except AttnvizError as error:
+        reason = _as_reason(error)
+    own = revision or revision_of(files)
+    return ModelEntry(
+        name=name,
+        source=source,
+        path=str(folder),
+        architecture=base.architecture if base else None,
+        bytes=(base.bytes if base else 0) + _bytes([file for file in files if file.name == adapters.WEIGHTS]),
+        n_layers=base.n_layers if base else None,
+        n_heads=base.n_heads if base else None,
+        loadable=reason is None,
+        reason=reason,
+        revision=f"{own}+{base.revision}" if base else own,
+        base=base.path if base else None,
+    )
+
+
+def _base_for(name: str, folder: Path) -> ModelEntry | None:
+    """The model that the adapter in a folder is for, if it is here: by its name in the table, or by its folder, seen
+    from here or from the adapter; no adapter itself."""
+    known = {entry.name: entry for entry in [*_bundled(), *_installed()]}
+    if name in known:
+        return known[name]
+    root = os.environ.get("ATTNVIZ_MODELS")
+    path = Path(os.path.expanduser(name))
+    for place in [Path(), folder, folder.parent, *([Path(root).expanduser()] if root else [])]:
+        found = place / path
+        if (found / "config.json").is_file():
+            return _inspect_model(found, str(found), "folder", None)
+    return next((_inspect_model(*one) for one in _snapshots() if one[1] == name), None)
 
 
 @lru_cache(maxsize=1024)
@@ -217,6 +284,10 @@ def _check_weight_files(folder: Path) -> None:
         read_object(folder / INDEX)
     for file in weight_files(folder):
         check_file(file)
+
+
+def _bytes(files: list[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _as_reason(error: AttnvizError) -> str:
@@ -263,7 +334,7 @@ def _in_folder() -> list[ModelEntry]:
     except OSError:
         folders = []
     for folder in folders:
-        if os.path.lexists(folder / "config.json"):
+        if os.path.lexists(folder / "config.json") or adapters.is_adapter(folder):
             entries.append(inspect_folder(folder, folder.name, "folder"))
         else:
             inside = models_inside(folder)[:MOST_LISTED]
@@ -273,14 +344,23 @@ def _in_folder() -> list[ModelEntry]:
 
 def _in_cache() -> list[ModelEntry]:
     """Models that the hub's client keeps in its cache, the newest snapshot of each."""
+    return [inspect_folder(*one) for one in _snapshots()]
+
+
+def _snapshots() -> list[tuple[Path, str, str, str]]:
+    """The newest snapshot of each model in the hub's cache, as `inspect_folder` takes it."""
     try:
         repos = [repo for repo in scan_cache_dir().repos if repo.repo_type == "model"]
     except CacheNotFound:
         return []
-    entries = []
+    found = []
     for repo in sorted(repos, key=lambda repo: repo.repo_id):
-        snapshots = [revision for revision in repo.revisions if (revision.snapshot_path / "config.json").exists()]
+        snapshots = [
+            revision
+            for revision in repo.revisions
+            if (revision.snapshot_path / "config.json").exists() or adapters.is_adapter(revision.snapshot_path)
+        ]
         if snapshots:
             newest = max(snapshots, key=lambda revision: revision.last_modified)
-            entries.append(inspect_folder(newest.snapshot_path, repo.repo_id, "cache", newest.commit_hash))
-    return entries
+            found.append((newest.snapshot_path, repo.repo_id, "cache", newest.commit_hash))
+    return found

@@ -119,14 +119,21 @@ def _head(name: str, path: str, within: str, prefixed: bool, prefix: str) -> str
     names of the file start with `prefix`, the base model's own.
     """
     rest = name.removeprefix(f"{path}.") if path else name
+    first, dot, _ = rest.removeprefix(f"{prefix}.").partition(".")
     if path not in ("", within):  # inside a part that is there
-        outside = (within and not path.startswith(f"{within}.")) or _HEADS.fullmatch(path.partition(".")[0])
-        return path if outside and "." in rest else None
+        top = path.partition(".")[0]
+        outside = (within and not path.startswith(f"{within}.")) or _HEADS.fullmatch(top) or _TOWERS.fullmatch(top)
+        beside = _HEADS.fullmatch(first) and not _IN_A_STACK.search(f"{path}.")
+        return (path if outside else first) if dot and (outside or beside) else None
     own = path == within != "" or name.startswith(f"{prefix}.") or not prefixed
-    first = rest.removeprefix(f"{prefix}.").partition(".")[0]
     if _HEADS.fullmatch(first) or _TOWERS.fullmatch(first):
         return first
     return None if own or _ATTENTION.search(rest) or _IN_A_STACK.search(rest) else first
+
+
+def is_head(path: str, module: Any) -> bool:
+    """Whether a part of a model, by its path, is a head or pooler, which no attention goes through."""
+    return _HEADS.fullmatch(path.removeprefix(f"{module.base_model_prefix}.").partition(".")[0]) is not None
 
 
 def _deepest(module: Any, name: str) -> tuple[str, Any]:

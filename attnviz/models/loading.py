@@ -20,8 +20,10 @@ from transformers.models.auto.modeling_auto import (
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import hub, leftovers
+from attnviz.models.adapters import read_settings
 from attnviz.models.catalog import find_model, locate
-from attnviz.models.sane_files import read_object
+from attnviz.models.merging import merge
+from attnviz.models.sane_files import VOCABULARIES, read_object
 from attnviz.models.steering import ANSWERS, told_of_code, without_steering
 from attnviz.models.tokenizer_files import try_tokenizer
 from attnviz.models.weight_files import tensors_in, weight_files
@@ -73,10 +75,13 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
     if entry is None or entry.path is None or not entry.loadable:
         reason = entry.reason if entry else "its files are not where the hub's cache should have them: try again"
         raise AttnvizError(f"'{in_one_line(name)}' cannot be loaded: {reason}.")
-    folder = Path(entry.path)
+    folder = Path(entry.base or entry.path)
+    own = any((Path(entry.path) / one).is_file() for one in VOCABULARIES)
     config, settings = _read_config(folder, name)
-    tokenizer = _read_tokenizer(folder, name, config)
+    tokenizer = _read_tokenizer(Path(entry.path) if own else folder, name, config)
     module, language_model, notes = _read_weights(folder, name, config, device, entry.checkpoint)
+    if entry.base is not None:
+        notes += merge(Path(entry.path), read_settings(Path(entry.path)), language_model or module)
     _read_generation_settings(language_model or module, folder, name, settings)
     return LoadedModel(
         module,

@@ -34,7 +34,7 @@ def in_other_formats(names: Iterable[str]) -> str | None:
 
 
 def models_inside(folder: Path) -> list[Path]:
-    """The folders inside a folder that hold config.json and weights, up to three levels down, sorted as people count:
+    """The folders inside a folder that hold a model or an adapter, up to three levels down, sorted as people count:
     checkpoint-1000 after checkpoint-500."""
     found, level, seen = [], [folder], 0
     for _ in range(DEEPEST):
@@ -70,9 +70,8 @@ def _is_model(folder: Path) -> bool:
         names = os.listdir(folder)
     except OSError:
         return False
-    return "config.json" in names and any(
-        name in ("model.safetensors", "model.safetensors.index.json") for name in names
-    )
+    whole = "model.safetensors" in names or "model.safetensors.index.json" in names
+    return ("config.json" in names and whole) or {"adapter_config.json", "adapter_model.safetensors"} <= {*names}
 
 
 def _counted(text: str) -> list[tuple[int, str]]:
