@@ -21,7 +21,7 @@ _PUBLIC = {
     "load_model": "attnviz.models.loading",
     "trace": "attnviz.capture.tracing",
     "trace_ids": "attnviz.capture.tracing",
-    "mean_outputs": "attnviz.capture.ablation",
+    "mean_outputs": "attnviz.capture.mean_outputs",
     "Head": "attnviz.traces",
     "load_weights": "attnviz.files.weights_file",
     "from_weights": "attnviz.files.weights_file",

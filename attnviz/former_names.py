@@ -44,7 +44,12 @@ FORMER = {  # module: its names, each with the module and the name of today
     "attnviz.relating": {"apart": "attnviz.maps.similarity:head_divergence"},
     "attnviz.comparing": {"difference": "attnviz.maps.difference:difference"},
     "attnviz.own": {"read": "attnviz.files.weights_file:load_weights"},
-    "attnviz.capture.removal": {"mean_outputs": "attnviz.capture.ablation:mean_outputs"},
+    "attnviz.capture.removal": {"mean_outputs": "attnviz.capture.mean_outputs:mean_outputs"},
+    "attnviz.capture.interventions": {
+        "intervened": "attnviz.capture.ablation:intervened",
+        "head_means": "attnviz.capture.ablation:head_means",
+        "head_outputs": "attnviz.capture.ablation:head_outputs",
+    },
     "attnviz.labels.kept": {"study_once": "attnviz.labels.cache:evaluate_or_load"},
     "attnviz.core.worked_example": {
         "Inputs": "attnviz.lessons.worked_example:Inputs",

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from attnviz.capture.interventions import as_traced
+from attnviz.capture.ablation import as_traced
 from attnviz.capture.layers import forward
 from attnviz.capture.tracing import batch_of_one
 from attnviz.models.loading import LoadedModel

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from attnviz.capture.ablation import intervened
 from attnviz.capture.generation import decoder_ids, most_written, written_ids
 from attnviz.capture.interface import Uncapturable
-from attnviz.capture.interventions import intervened
 from attnviz.capture.layers import Progress, capture_batch, forward
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import LoadedModel

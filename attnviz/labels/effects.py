@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from attnviz.capture.interventions import Replacement, head_means, head_outputs, intervened
+from attnviz.capture.ablation import Replacement, head_means, head_outputs, intervened
 from attnviz.capture.layers import Inputs
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import tokenize

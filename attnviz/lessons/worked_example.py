@@ -8,11 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz import figures
+from attnviz.choices import one_of
 from attnviz.core.attention import Stages, attention, causal_mask
 from attnviz.figures.weight_breakdown import weight_breakdown
 from attnviz.lessons.plane import queries_and_keys, values_and_outputs
 from attnviz.lessons.typed import read_matrix
-from attnviz.url_fields import one_of
 
 FEWEST, MOST = 2, 8  # tokens
 WIDEST = 4  # dimensions

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from attnviz.choices import one_of
 from attnviz.maps import attention_map, thumbnails
 from attnviz.maps.attention_map import AttentionMap, Group
 from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
-from attnviz.url_fields import one_of
 
 SIDES = {"all": "everything", "a-b": "first → second text", "b-a": "second → first", "a-a": "within the first",
          "b-b": "within the second"}  # fmt: skip

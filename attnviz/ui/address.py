@@ -5,11 +5,11 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from importlib import import_module
 
+from attnviz.choices import one_of
 from attnviz.maps.options import MapOptions
-from attnviz.ui import choices
+from attnviz.ui import url_fields
 from attnviz.ui.head_views import HEAD_VIEWS
 from attnviz.ui.pages import LESSONS
-from attnviz.url_fields import one_of
 
 VERSION = "1"
 LONGEST_TEXT = 4000  # characters; a longer choice is not put into the address
@@ -30,16 +30,16 @@ def _declared() -> list[type]:
 @dataclass(frozen=True)
 class UrlState(  # those of the last come first in a link
     *_declared(),  # type: ignore[misc]
-    choices.Architectures,
-    choices.Validation,
-    choices.Training,
-    choices.Labels,
-    choices.Similar,
-    choices.Compare,
-    choices.Heads,
+    url_fields.Architectures,
+    url_fields.Validation,
+    url_fields.Training,
+    url_fields.Labels,
+    url_fields.Similar,
+    url_fields.Compare,
+    url_fields.Heads,
     MapOptions,
-    choices.Cell,
-    choices.Text,
+    url_fields.Cell,
+    url_fields.Text,
 ):
     """One state of the app: all that pages, lessons and the views of a head declare, and which view it is. Of a text
     longer than `window` so many tokens are shown, as `MapOptions` says."""

@@ -85,7 +85,7 @@ def _traced(
 @st.cache_resource(max_entries=4, show_spinner=False)
 def mean_outputs_of(name: str, revision: str) -> dict[Head, np.ndarray]:
     """Every head's mean output over the built-in sentences, with a progress bar."""
-    from attnviz.capture.ablation import mean_outputs
+    from attnviz.capture.mean_outputs import mean_outputs
 
     says = "Taking means over the built-in sentences…"
     bar = st.progress(0.0, says)

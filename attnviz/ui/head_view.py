@@ -46,7 +46,7 @@ class NoChoices:
 class HeadView:
     """One way to show a head: `name` in links and files, `title` on the switch, `order` among the others (10, 20, …).
 
-    `choices` is a frozen dataclass of the view's own settings (`attnviz.url_fields`): links and files hold them, and
+    `choices` is a frozen dataclass of the view's own settings (`attnviz.choices`): links and files hold them, and
     `current()` has them. `show` lays the view out. `paint` draws it on paper with matplotlib, from `Marks` whose
     `settings` are those choices; without it the files hold the heatmap. `spaced`: whether it needs to know which tokens
     are glued.

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from attnviz.capture.ablation import as_traced
 from attnviz.capture.interface import AttentionCall
-from attnviz.capture.interventions import as_traced
 from attnviz.capture.layers import Inputs, Progress, changes_of, changing, eager_pass, to_numpy
 from attnviz.capture.tracing import batch_of_one, read_text, trace
 from attnviz.core.attention import Stages, attention, attention_from_scores

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from attnviz import export
-from attnviz.capture.ablation import mean_outputs
+from attnviz.capture.mean_outputs import mean_outputs
 from attnviz.capture.tracing import trace
 from attnviz.figures.theme import THEMES
 from attnviz.lessons.worked_example import worked_example

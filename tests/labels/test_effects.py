@@ -10,7 +10,7 @@ import tokenizers
 import torch
 import transformers
 
-from attnviz.capture.interventions import head_means, intervened
+from attnviz.capture.ablation import head_means, intervened
 from attnviz.labels.effects import (
     INTACT,
     NO_CLAIM,

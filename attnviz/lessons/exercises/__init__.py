@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from attnviz.choices import checked, one_of
 from attnviz.lessons.exercises.harder import HARDER
 from attnviz.lessons.exercises.parts import Cells, Choice, Exercise, Numbers, Plan, Shown, Table
 from attnviz.lessons.exercises.section import SECTION
-from attnviz.url_fields import checked, one_of
 
 EXERCISES = SECTION | HARDER
 

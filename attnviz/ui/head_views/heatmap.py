@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from attnviz import components, figures
+from attnviz.choices import one_of, within
 from attnviz.maps.attention_map import AttentionMap, strongest_cells
 from attnviz.ui.chart import show_chart
 from attnviz.ui.head_view import Cell, HeadView, Shown
 from attnviz.ui.state import current
 from attnviz.ui.theme import theme
-from attnviz.url_fields import one_of, within
 
 
 @dataclass(frozen=True)

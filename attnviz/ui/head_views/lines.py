@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 
 from attnviz import components
+from attnviz.choices import within
 from attnviz.figures.theme import HEAD_COLOURS, THEMES
 from attnviz.ui.head_view import HeadView, Shown
 from attnviz.ui.state import chosen_by, current
 from attnviz.ui.theme import theme
-from attnviz.url_fields import within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz import components
+from attnviz.choices import one_of
 from attnviz.figures.theme import THEMES, visible
 from attnviz.ui.head_view import HeadView, Shown
 from attnviz.ui.state import chosen_by, current
 from attnviz.ui.theme import theme
-from attnviz.url_fields import one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

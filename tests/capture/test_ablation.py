@@ -10,10 +10,10 @@ import torch
 import transformers
 
 import attnviz.validation
-from attnviz.capture.ablation import mean_outputs
+from attnviz.capture.ablation import head_means, head_outputs, intervened
 from attnviz.capture.interface import Uncapturable
-from attnviz.capture.interventions import head_means, head_outputs, intervened
 from attnviz.capture.layers import capture_batch, forward, observe
+from attnviz.capture.mean_outputs import mean_outputs
 from attnviz.capture.predictions import predictions
 from attnviz.capture.tracing import batch_of_one, trace
 from attnviz.errors import AttnvizError

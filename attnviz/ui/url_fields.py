@@ -6,11 +6,11 @@ A lesson declares its own `Choices` in its file (`lessons/<name>.py`), and so do
 
 from dataclasses import dataclass
 
+from attnviz.choices import checked, one_of
 from attnviz.labels.criteria import CONFIDENCES
 from attnviz.labels.definitions import LABELS
 from attnviz.maps.head_statistics import MEASURES
 from attnviz.maps.options import UNSET, heads_named
-from attnviz.url_fields import checked, one_of
 
 RELATED = (*MEASURES, "divergence")
 
