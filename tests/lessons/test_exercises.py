@@ -1,4 +1,4 @@
-"""Right answers must pass, each slip must be told by its name, and nonsense must get a sentence.
+"""Right answers must pass, each mistake must be told by its name, and nonsense must get a sentence.
 
 A checker that calls a right answer wrong, or names a mistake that was not made, teaches the opposite.
 """
@@ -102,7 +102,7 @@ def test_the_section_s_answer_is_the_known_one():
 UNLIKE = np.array([[1.0, 2], [0, 1], [1, -1], [2, 0], [3, 1], [0, 2]])  # no two mistakes give the same numbers here
 q, k, v = np.split(UNLIKE, 3)
 far = attention(q, k, v)
-HAND_SLIPS = [
+HAND_MISTAKES = [
     ("scores", far.scores.T, "transposed"),
     ("scores", far.scores / np.sqrt(2), "scaled"),
     ("scores", far.scores / 2, "divided by d_k"),
@@ -131,8 +131,8 @@ HAND_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("part, wrong, named", HAND_SLIPS, ids=lambda value: value if isinstance(value, str) else "")
-def test_slips_by_hand_are_named(part, wrong, named):
+@pytest.mark.parametrize("part, wrong, named", HAND_MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_by_hand_are_named(part, wrong, named):
     verdict = answer("hand", part, wrong, numbers=UNLIKE)
     assert not verdict.right and named in verdict.says
 
@@ -147,7 +147,7 @@ def test_several_wrong_cells_are_counted():
 
 
 scaled = SCORES / 2
-MASK_SLIPS = [
+MASK_MISTAKES = [
     (softmax(scaled), "mask is forgotten"),
     (softmax(scaled) * MASK, "not shared out again"),
     (softmax(np.where(MASK, scaled, 0)), "set to 0"),
@@ -162,15 +162,15 @@ MASK_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("wrong, named", MASK_SLIPS, ids=lambda value: value if isinstance(value, str) else "")
-def test_slips_with_the_mask_are_named(wrong, named):
+@pytest.mark.parametrize("wrong, named", MASK_MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_with_the_mask_are_named(wrong, named):
     verdict = answer("mask", "weights", wrong)
     assert not verdict.right and named in verdict.says
 
 
 bits = entropy(UNEVEN)[:, None]
 surprise = -np.log2(np.where(UNEVEN > 0, UNEVEN, 1)).sum(axis=1, keepdims=True)
-ENTROPY_SLIPS = [
+ENTROPY_MISTAKES = [
     (bits * np.log(2), "nats"),
     (bits * np.log10(2), "base 10"),
     (-bits, "sign"),
@@ -181,8 +181,8 @@ ENTROPY_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("wrong, named", ENTROPY_SLIPS, ids=lambda value: value if isinstance(value, str) else "")
-def test_slips_with_entropy_are_named(wrong, named):
+@pytest.mark.parametrize("wrong, named", ENTROPY_MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_with_entropy_are_named(wrong, named):
     verdict = answer("entropy", "entropy", wrong, numbers=UNEVEN)
     assert not verdict.right and named in verdict.says
 
@@ -192,13 +192,13 @@ def test_slips_with_entropy_are_named(wrong, named):
     [([[0], [np.log(4)]], "nats"), ([[2], [0]], "swapped"), ([[0], [4]], "number of keys"), ([[0], [1]], "two keys"),
      ([[0], [1.75]], "extremes")],
 )  # fmt: skip
-def test_slips_with_the_bounds_of_entropy_are_named(wrong, named):
+def test_mistakes_with_the_bounds_of_entropy_are_named(wrong, named):
     rows = np.array([[0.5, 0.25, 0.125, 0.125], [1, 0, 0, 0], [1, 0, 0, 0]])
     assert named in answer("entropy", "bounds", wrong, numbers=rows).says
 
 
 row = EXERCISES["shift"].numbers.values
-SHIFT_SLIPS = [
+SHIFT_MISTAKES = [
     ("shifted", (row + 100) / (row + 100).sum(), "first e to each"),
     ("shifted", softmax(2 * row), "doubled scores"),
     ("shifted", [[0.3, 0.3, 0.2, 0.2]], "4 of 4 cells"),
@@ -213,14 +213,16 @@ SHIFT_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("part, wrong, named", SHIFT_SLIPS, ids=lambda value: value if isinstance(value, str) else "")
-def test_slips_with_shift_and_factor_are_named(part, wrong, named):
+@pytest.mark.parametrize(
+    "part, wrong, named", SHIFT_MISTAKES, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_mistakes_with_shift_and_factor_are_named(part, wrong, named):
     verdict = answer("shift", part, wrong)
     assert not verdict.right and named in verdict.says
 
 
 w = EXERCISES["gradient"].numbers.values[0]
-GRADIENT_SLIPS = [
+GRADIENT_MISTAKES = [
     (-softmax_gradient(w), "Every sign"),
     (np.diag(w), "w wᵀ is missing"),
     (-np.outer(w, w), "diag(w) is missing"),
@@ -232,8 +234,8 @@ GRADIENT_SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("wrong, named", GRADIENT_SLIPS, ids=lambda value: value if isinstance(value, str) else "")
-def test_slips_with_the_gradient_are_named(wrong, named):
+@pytest.mark.parametrize("wrong, named", GRADIENT_MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_with_the_gradient_are_named(wrong, named):
     verdict = answer("gradient", "gradient", wrong)
     assert not verdict.right and named in verdict.says
 
@@ -275,7 +277,7 @@ def test_both_ways_to_count_a_multiply_add_are_right_and_named():
         ((-5, 3e6, PRODUCT, 77), "positive"),
     ],
 )
-def test_slips_in_counting_are_named(cells, named):
+def test_mistakes_in_counting_are_named(cells, named):
     verdict = counts(*cells)
     assert not verdict.right and named in verdict.says
 

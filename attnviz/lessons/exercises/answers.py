@@ -1,4 +1,4 @@
-"""What is off in an answer: it is compared with the right one, and with what each common slip would have given."""
+"""What is off in an answer: it is compared with the right one, and with what each common mistake would have given."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def judge(
 ) -> Verdict:
     """The verdict on `values` typed with `typed` decimals, whose right numbers are `right`, all [rows, columns].
 
-    An answer is right when every number is, to two decimals. Otherwise the slip that comes closest is named, if it
-    gives these very numbers; slips of another shape or without finite numbers are passed over.
+    An answer is right when every number is, to two decimals. Otherwise the mistake that comes closest is named, if it
+    gives these very numbers; mistakes of another shape or without finite numbers are passed over.
     """
     distance = np.abs(values - right)
     if distance.max() <= NEAR:
@@ -70,7 +70,7 @@ def judge(
 
 
 def nearest_mistake(values: np.ndarray, mistakes: Sequence[Mistake]) -> Mistake | None:
-    """The slip that gives these values to two decimals; the closest one where several do."""
+    """The mistake that gives these values to two decimals; the closest one where several do."""
     found = [
         (float(np.abs(values - mistake.values).max()), position)
         for position, mistake in enumerate(mistakes)

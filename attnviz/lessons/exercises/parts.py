@@ -52,7 +52,7 @@ def table(
     right: np.ndarray,
     mistakes: Sequence[Mistake],
 ) -> Table:
-    """A question whose right numbers [rows, columns] and likely slips are known."""
+    """A question whose right numbers [rows, columns] and likely mistakes are known."""
     return Table(name, asks, rows, columns, partial(judge, rows=rows, columns=columns, right=right, mistakes=mistakes))
 
 

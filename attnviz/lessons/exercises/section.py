@@ -189,16 +189,16 @@ def judge_counts(values: np.ndarray, _: np.ndarray, n: int, d: int) -> Verdict:
     product = {2: 2 * n * n * d, 1: n * n * d}
     for row in ("Q·Kᵀ", "weights·V"):
         if not any(_close(counts[row], right) for right in product.values()):
-            return Verdict(False, f"{row}: {_product_slip(counts[row], n, d)}")
+            return Verdict(False, f"{row}: {_product_mistake(counts[row], n, d)}")
     if not any(_close(counts["softmax"], k * n * n) for k in range(1, 6)):
-        return Verdict(False, f"softmax: {_softmax_slip(counts['softmax'], n, d)}")
+        return Verdict(False, f"softmax: {_softmax_mistake(counts['softmax'], n, d)}")
     used = {2 if _close(counts[row], product[2]) else 1 for row in ("Q·Kᵀ", "weights·V")}
     if len(used) > 1:
         return Verdict(False, "One product counts a multiply-add as 2, the other as 1: count both the same way.")
     convention = used.pop()
     total = 2 * product[convention] + counts["softmax"]
     if not _close(counts["in all"], total):
-        return Verdict(False, f"in all: {_total_slip(counts['in all'], total, product[convention])}")
+        return Verdict(False, f"in all: {_total_mistake(counts['in all'], total, product[convention])}")
     per_cell = round(counts["softmax"] / (n * n))
     return Verdict(
         True, f"Right, with a multiply-add counted as {convention} and {per_cell} a cell for softmax. Both are in use."
@@ -209,7 +209,7 @@ def _close(count: float, right: float) -> bool:
     return abs(count - right) <= CLOSE_COUNT * right
 
 
-def _product_slip(count: float, n: int, d: int) -> str:
+def _product_mistake(count: float, n: int, d: int) -> str:
     known = (
         (n * n, "d is missing. Each of the n² cells adds up d or n products."),
         (2 * n * d, "n instead of n²: every query meets every key."),
@@ -223,7 +223,7 @@ def _product_slip(count: float, n: int, d: int) -> str:
     return _named_count(count, known, 2 * n * n * d)
 
 
-def _softmax_slip(count: float, n: int, d: int) -> str:
+def _softmax_mistake(count: float, n: int, d: int) -> str:
     known = (
         (n, "n instead of n²: softmax visits every cell of the n × n scores."),
         (3 * n, "n instead of n²: softmax visits every cell of the n × n scores."),
@@ -234,7 +234,7 @@ def _softmax_slip(count: float, n: int, d: int) -> str:
     return _named_count(count, known, 3 * n * n)
 
 
-def _total_slip(count: float, total: float, product: float) -> str:
+def _total_mistake(count: float, total: float, product: float) -> str:
     known = (
         (product, "this is one product; there are two, and softmax."),
         (2 * total, "twice the sum of your three rows."),
