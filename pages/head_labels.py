@@ -19,6 +19,7 @@ from attnviz.ui.theme import theme
 KEPT = 20  # heads whose scores a saved view holds, the highest
 NUMBERS = {"score": "%.2f", "low": "%.2f", "high": "%.2f", "baseline": "%.2f", "p": "%.0e", "rest_share": "%.2f",
            "entropy_share": "%.2f"}  # fmt: skip
+CALLED = {"baseline": "control", "rest_share": "sink token share", "entropy_share": "entropy share"}
 HELP = {
     "low": "Lower bound of the score's 95 % interval, over sequences.",
     "high": "Upper bound of the score's 95 % interval, over sequences.",
@@ -91,9 +92,9 @@ table = as_table(results.json())
 shown = pd.DataFrame(
     [
         {"head": str(Head(head.kind, head.layer, head.head)), "label": spelt(row["label"]), **row,
-         "rest_share": rest, "entropy_share": entropy, "effect": labels.short_effect(row["effect"])}
+         "rest_share": sinks, "entropy_share": entropy, "effect": labels.short_effect(row["effect"])}
         | {"label": spelt(row["label"])}
-        for head, found, rest, entropy in zip(results.heads, results.found, results.sink_token_share, results.entropy)
+        for head, found, sinks, entropy in zip(results.heads, results.found, results.sink_token_share, results.entropy)
         for row in labels.counted(found)
     ],
     columns=["head", "label", "confidence", "score", "low", "high", "baseline", "n", "p", "rest_share",
@@ -112,8 +113,7 @@ st.dataframe(
     shown, key="label_rows", on_select=open_row, selection_mode="single-row", hide_index=True,
     height=min(38 + 35 * max(len(shown), 1), 420),
     column_config={
-        name: st.column_config.NumberColumn("control" if name == "baseline" else name.replace("_", " "),
-                                            format=NUMBERS[name], help=HELP.get(name))
+        name: st.column_config.NumberColumn(CALLED.get(name, name), format=NUMBERS[name], help=HELP.get(name))
         for name in NUMBERS
     } | {name: st.column_config.Column(help=HELP[name]) for name in ("n", "effect")},
 )  # fmt: skip

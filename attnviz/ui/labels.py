@@ -220,7 +220,7 @@ def badges(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_evidence(results: LabelResults, number: int, key: str) -> None:
-    """The scores of one head with their intervals, controls and thresholds, and how much it rests."""
+    """The scores of one head with their intervals, controls and thresholds, and its share on sink tokens."""
     head = results.heads[number]
     show_chart(
         figures.evidence_charts(results, head.layer, head.head, theme=theme())["evidence"],
