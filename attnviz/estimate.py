@@ -10,10 +10,8 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
-import psutil
 
 from attnviz.capture.generation import LONGEST
 from attnviz.capture.layers import capture_batch
@@ -23,6 +21,7 @@ from attnviz.capture.tracing import batch_of_one, run
 from attnviz.core.attention import attention, causal_mask
 from attnviz.maps.similarity import row_divergence
 from attnviz.models.loading import LoadedModel
+from attnviz.models.memory import free_bytes
 from attnviz.traces import BLOCK_BYTES, Head, LayerAttention, Trace
 from attnviz.validation.certificate import ALL_ROWS_UP_TO
 
@@ -34,7 +33,6 @@ BLOCK = (64, 2048)  # queries and keys whose scores are timed
 TIMES = 1.5  # seconds are said this much longer, and bytes this much larger, than they are counted
 BYTES = 1.2
 ALWAYS = 64 * 2**20  # bytes: the page itself, and what the allocator keeps
-CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -196,17 +194,6 @@ def _sides(shape: Shape, layer: Size, n: int, n_decoder: int) -> tuple[int, int]
     """How many queries and keys a layer has."""
     of_decoder = n_decoder if _two_sided(shape) else n
     return n if layer.kind == "encoder" else of_decoder, of_decoder if layer.kind == "decoder" else n
-
-
-def free_bytes() -> int:
-    """How much memory this process can still take: of the machine, or of the container that it is shut in."""
-    free = psutil.virtual_memory().available
-    try:
-        most, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        held = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        return free if most == "max" else min(free, int(most) - int(used) + int(held["inactive_file"]))
-    except (OSError, ValueError, KeyError):  # no such limit here
-        return free
 
 
 def _size(layer: LayerAttention, before: Sequence[LayerAttention]) -> Size:

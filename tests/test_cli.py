@@ -321,7 +321,8 @@ def test_folders_that_are_no_models_are_refused(told, tiny_folder, tmp_path):
     (made["cut"] / "model.safetensors").write_bytes(b"\x10")
     for file in made["empty"].iterdir():
         file.unlink()
-    made["a file"] = tiny_folder("bert") / "config.json"
+    made["a file"] = tmp_path / "notes.txt"
+    made["a file"].write_text("x")
     expected = {"no weights": "no weights", "pickle": "pickle", "no config": "no config.json", "cut": "cannot be read",
                 "empty": "no config.json", "a file": "is a file"}  # fmt: skip
     for name, message in expected.items():

@@ -12,6 +12,7 @@ from huggingface_hub import CacheNotFound, scan_cache_dir
 
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import adapters
+from attnviz.models.memory import all_bytes, check_fits
 from attnviz.models.model_types import check_model_type
 from attnviz.models.pasted import as_meant, is_path
 from attnviz.models.sane_files import VOCABULARIES, Incomplete, check_file, files_read, read_object, revision_of
@@ -86,9 +87,9 @@ def find_model(name: str) -> ModelEntry | None:
         return known[name]
     name = as_meant(name)
     alike = {one.casefold(): entry for one, entry in known.items()}
-    base, _, step = name.partition("@")
+    base, at, step = name.partition("@")
     bundled = alike.get(base.casefold())
-    if step and bundled is not None and bundled.source == "bundled":
+    if at and bundled is not None and bundled.source == "bundled":
         files = checkpoints(bundled.name)
         if not (step.isascii() and step.isdigit() and len(step) < 10 and int(step) in files):
             raise AttnvizError(f"{bundled.name} was not kept at step '{in_one_line(step, 20)}': {_steps(files)}.")
@@ -108,7 +109,8 @@ def locate(name: str) -> ModelEntry | None:
 
     Raises AttnvizError for a name that can only be a path, and has no folder there.
     """
-    if not name.strip() or not name.isprintable():
+    name = name.strip()
+    if not name.strip("\"'` ") or not name.isprintable():
         raise AttnvizError("No model is named: give a folder, or a hub id like 'owner/model'.")
     entry = find_model(name)
     if entry is not None and not (entry.source == "cache" and entry.incomplete):
@@ -169,9 +171,9 @@ def _inspect_model(folder: Path, name: str, source: str, revision: str | None) -
         incomplete, found = True, models_inside(folder)[:MOST_LISTED]
         inside = tuple(str(one) for one in found)
         others = in_other_formats(os.listdir(folder))
-        reason = name_inside(folder, found) if found else others or _as_reason(error)
+        reason = name_inside(folder, found) if found else others or as_reason(error)
     except AttnvizError as error:
-        reason = _as_reason(error)
+        reason = as_reason(error)
     architecture = config.get("model_type")
     return ModelEntry(
         name=name,
@@ -216,7 +218,7 @@ def _inspect_adapter(folder: Path, name: str, source: str, revision: str | None)
         elif any(os.path.lexists(folder / one) for one in VOCABULARIES):
             check_tokenizer(folder)
     except AttnvizError as error:
-        reason = _as_reason(error)
+        reason = as_reason(error)
     own = revision or revision_of(files)
     return ModelEntry(
         name=name,
@@ -256,10 +258,12 @@ def _checked(folder: Path, revision: str) -> tuple[dict[str, Any], AttnvizError 
         config = _config_of(folder)
         _check_weight_files(folder)
         check_model_type(config)
-        check_weights(tensors_of(folder), config)
         check_kinds(config)
+        tensors = tensors_of(folder)
+        check_weights(tensors, config)
         check_tokenizer(folder)
-        check_sizes(config, tensors_of(folder))
+        check_sizes(config, tensors)
+        check_fits((tensor.shape for tensor in tensors.values()), all_bytes())
     except AttnvizError as error:
         return config, error
     return config, None
@@ -272,6 +276,8 @@ def _config_of(folder: Path) -> dict[str, Any]:
 
 
 def _check_weight_files(folder: Path) -> None:
+    if os.path.lexists(folder / WHOLE):
+        check_file(folder / WHOLE)
     found = sorted(file.name for file in files_read(folder) if file.suffix == ".safetensors")
     if not found and not os.path.lexists(folder / INDEX):
         raise Incomplete("There are no weights in it: put model.safetensors beside config.json.")
@@ -290,7 +296,7 @@ def _bytes(files: list[Path]) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _as_reason(error: AttnvizError) -> str:
+def as_reason(error: AttnvizError) -> str:
     """The sentence as the end of another."""
     said = str(error).removesuffix(".")
     return said[:1].lower() + said[1:]

@@ -21,9 +21,11 @@ from transformers.models.auto.modeling_auto import (
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import hub, leftovers
 from attnviz.models.adapters import read_settings
-from attnviz.models.catalog import find_model, locate
+from attnviz.models.catalog import as_reason, find_model, locate
+from attnviz.models.memory import check_fits, free_bytes
 from attnviz.models.merging import merge
 from attnviz.models.sane_files import VOCABULARIES, read_object
+from attnviz.models.sizes import check_sizes
 from attnviz.models.steering import ANSWERS, told_of_code, without_steering
 from attnviz.models.tokenizer_files import try_tokenizer
 from attnviz.models.weight_files import tensors_in, weight_files
@@ -136,17 +138,14 @@ def _read_tokenizer(folder: Path, name: str, config: Any) -> Any:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, config=config, trust_remote_code=False, local_files_only=True
         )
-        usable = tokenizer.is_fast and len(tokenizer) > 0
-    except Exception:  # transformers raises all kinds here, from KeyError to the Rust library's own
-        usable = False
-    if not usable:
+        fault = None if tokenizer.is_fast and len(tokenizer) > 0 else "it is empty, or written in Python"
+    except Exception as error:  # transformers raises all kinds here, from KeyError to the Rust library's own
+        fault = in_one_line(error)
+    if fault is not None:
+        whole = (folder / "tokenizer.json").is_file()
         raise AttnvizError(
-            f"'{in_one_line(name)}' has no tokenizer that can be read: "
-            + (
-                "fetch its tokenizer.json again."
-                if (folder / "tokenizer.json").is_file()
-                else "put its tokenizer.json beside config.json."
-            )
+            f"'{in_one_line(name)}' has no tokenizer that can be read ({fault}): "
+            + ("fetch its tokenizer files again." if whole else "put its tokenizer.json beside config.json.")
         )
     return tokenizer
 
@@ -158,7 +157,14 @@ def _read_weights(
     refused = f"'{in_one_line(name)}' cannot be loaded: "
     files = [Path(checkpoint)] if checkpoint is not None else weight_files(folder)
     stored = {key: tensor for file in files for key, tensor in tensors_in(file).items()}
-    real, wrapper = leftovers.unwrapped(stored, _skeleton(transformers.AutoModel, config))
+    try:
+        check_sizes(config.to_dict(), stored)  # by what transformers takes where config.json is silent
+        skeleton = _skeleton(transformers.AutoModel, config)
+        for tensors in (stored.values(), [] if skeleton is None else skeleton.state_dict().values()):
+            check_fits((tensor.shape for tensor in tensors), free_bytes())
+    except AttnvizError as error:
+        raise AttnvizError(f"{refused}{as_reason(error)}.") from error
+    real, wrapper = leftovers.unwrapped(stored, skeleton)
     stored = {real[key]: tensor for key, tensor in stored.items()}
     notes = (f"Its tensors are named under '{wrapper}', which was taken off.",) if wrapper else ()
 
@@ -252,7 +258,8 @@ def _load(
             )
         module = module.to(device)
     except Exception as error:
-        message = f"The weights of '{in_one_line(name)}' cannot be read ({in_one_line(error)}): fetch the model again."
+        why = "its config.json is of another model" if "mismatched_sizes" in str(error) else in_one_line(error)
+        message = f"The weights of '{in_one_line(name)}' cannot be read ({why}): fetch the model again."
         raise explain_out_of_memory(error) or AttnvizError(message) from error
     return module.eval().requires_grad_(False), list(report["missing_keys"]), list(report["unexpected_keys"])
 

@@ -10,6 +10,7 @@ from attnviz.errors import AttnvizError, in_one_line
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "<": ">"}
 HUB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)(?:/|$)|hf://", re.IGNORECASE)
+WITHOUT_HOST = re.compile(r"[\w.-]+/[\w.-]+/(tree|blob|resolve|raw)/")
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 OF_A_MODEL = (".safetensors", ".json", ".txt", ".model", ".bin", ".gguf", ".onnx", ".h5", ".msgpack", ".pt", ".pth")
@@ -20,6 +21,8 @@ def as_meant(name: str) -> str:
     name = name.strip()
     while len(name) > 1 and QUOTES.get(name[0]) == name[-1]:
         name = name[1:-1].strip()
+    if WITHOUT_HOST.match(name) and not os.path.exists(name):
+        name = f"hf.co/{name}"
     if HUB.match(name):
         return _of_hub(name[HUB.match(name).end() :], name)  # type: ignore[union-attr]
     if name.lower().startswith("file:"):

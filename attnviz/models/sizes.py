@@ -24,7 +24,7 @@ WIDE = re.compile(r"(^|_)(dims?|size|width|rank)$|^d_\w+$|^n_(embd|inner)$")
 RUN_AGAIN = re.compile(r"groups$|per_stack$|cycles$|loops?$")  # the same layers several times
 TABLE = re.compile(r"(^|[._])(wpe|pos\w*_embed\w*|embed_pos\w*|position\w*)\.weight$")
 ENDLESS = re.compile(r"eps(ilon)?$|theta$")
-MOST_REPEATED, WIDEST, MOST_POSITIONS = 1000, 10**7, 2**27  # where weights tell nothing
+MOST_REPEATED, WIDEST, MOST_POSITIONS, MOST_LABELS = 1000, 10**7, 2**27, 10**6  # where weights tell nothing
 OF_TOKENS = ("eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id")
 
 
@@ -57,13 +57,18 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> Non
             _refuse(name, largest, f"and its weights are {len(tensors):,} tensors, of which none is that long")
         if WIDE.search(name) and largest > max(WIDEST, 16 * longest):
             _refuse(name, largest, f"and no side of its weights is longer than {longest:,}")
+    labels = config.get("num_labels")
+    if isinstance(labels, int) and labels > MOST_LABELS:
+        _refuse("num_labels", labels, "more than any model tells apart")
     for name in () if any(map(RUN_AGAIN.search, config)) else LAYERS:
         if n_layers > 1 and isinstance(config.get(name), int) and config[name] > n_layers:
             _refuse(name, config[name], f"and its weights hold {n_layers:,} layers")
-    for names, what in ((WIDTHS, "width"), (VOCABULARIES, "vocabulary")):
-        said = [name for name in names if isinstance(config.get(name), int)]
-        if said and config[said[0]] not in sides:
-            _refuse(said[0], config[said[0]], f"and none of its weights has a side of that {what}")
+    width = next((name for name in WIDTHS if isinstance(config.get(name), int)), None)
+    if width is not None and config[width] not in sides:
+        _refuse(width, config[width], "and none of its weights has a side of that width")
+    for name in VOCABULARIES:
+        if isinstance(config.get(name), int) and config[name] > longest:
+            _refuse(name, config[name], f"and no side of its weights is longer than {longest:,}")
     _check_positions(config, tensors)
 
 
@@ -106,6 +111,6 @@ def _is_tokens(value: Any) -> bool:
 def _refuse(name: str, value: Any, why: str) -> None:
     said = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
     raise AttnvizError(
-        f"Its config.json says that {in_one_line(name, 40)} is {in_one_line(said, 40)}, {why}: fetch the model's own "
+        f"By its config.json {in_one_line(name, 40)} is {in_one_line(said, 40)}, {why}: fetch the model's own "
         "config.json again."
     )

@@ -11,8 +11,8 @@ AGAIN, CONVERT = "take the model that it was made from", "convert them to safete
 FORMATS = (  # how a file is named, what it is, what to do
     (r"\.gguf$|\.ggml$|ggml.*\.bin$", "GGUF, the format of llama.cpp", AGAIN),
     (r"\.onnx(_data)?$", "ONNX", AGAIN),
-    (r"\.h5$|\.keras$|^saved_model\.pb$|\.tflite$|\.ckpt\.(index|meta|data.*)$", "TensorFlow", CONVERT),
-    (r"\.msgpack$", "Flax", CONVERT),
+    (r"\.h5$|\.keras$|^saved_model\.pb$|\.tflite$|\.ckpt\.(index|meta|data.*)$", "TensorFlow's", CONVERT),
+    (r"\.msgpack$", "Flax's", CONVERT),
     (r"\.mlmodel$|\.mlpackage$", "Core ML", AGAIN),
     (r"^openvino.*\.(xml|bin)$", "OpenVINO", AGAIN),
     (r"\.nemo$", "NeMo", CONVERT),
@@ -21,7 +21,7 @@ FORMATS = (  # how a file is named, what it is, what to do
 NEITHER = re.compile(r"^(training_args|optimizer|scheduler|rng_state.*|scaler|random_states.*)\.(bin|pt|pth|pkl)$")
 MOST_FOLDERS = 2000  # looked into
 DEEPEST = 3
-MOST_NAMED = 4
+MOST_NAMED = 3
 
 
 def in_other_formats(names: Iterable[str]) -> str | None:
@@ -49,7 +49,7 @@ def models_inside(folder: Path) -> list[Path]:
 
 def name_inside(folder: Path, inside: list[Path]) -> str:
     """The models inside a folder, by their paths from there."""
-    names = [in_one_line(one.relative_to(folder), 60) for one in inside]
+    names = [in_one_line(one.relative_to(folder), 90) for one in inside]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     if len(names) == 1:
         return f"it is the folder around a model: give {names[0]} in it"
