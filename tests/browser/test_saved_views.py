@@ -7,6 +7,13 @@ LINK = "heads?v=1&model=tiny-gpt&text=the+fox+saw+the+hen&layer=1&head=2&query=4
 NOTE = "crazy <img src=x onerror=alert(1)>\nsecond line"
 
 
+def test_the_address_of_earlier_versions_opens_on_a_fresh_server(page, address):
+    """First here, so that nobody has been on the server: Streamlit then knows no page but the files of pages/."""
+    page.goto(f"{address}/findings?v=1&model=tiny-gpt")
+    page.get_by_role("heading", name="Saved views").wait_for(timeout=PATIENCE)
+    assert page.get_by_text("Page not found").count() == 0 and page.problems == []
+
+
 def test_a_view_is_saved_by_keyboard_and_opens_the_same_view_in_a_fresh_session(browser, page, address, tmp_path):
     page.goto(f"{address}/{LINK}")
     page.get_by_text("recomputed").first.wait_for(timeout=PATIENCE)
