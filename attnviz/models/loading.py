@@ -21,7 +21,7 @@ from transformers.models.auto.modeling_auto import (
 from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models import hub, leftovers
 from attnviz.models.adapters import read_settings
-from attnviz.models.catalog import as_reason, find_model, locate
+from attnviz.models.catalog import as_reason, find_model, inspect_folder, locate
 from attnviz.models.memory import check_fits, free_bytes
 from attnviz.models.merging import merge
 from attnviz.models.sane_files import VOCABULARIES, read_object
@@ -85,6 +85,8 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
     if entry.base is not None:
         notes += merge(Path(entry.path), read_settings(Path(entry.path)), language_model or module)
     _read_generation_settings(language_model or module, folder, name, settings)
+    if entry.source == "folder" and inspect_folder(Path(entry.path), name, "folder").revision != entry.revision:
+        raise AttnvizError(f"The files of '{in_one_line(name)}' were written while they were read: try again.")
     return LoadedModel(
         module,
         tokenizer,
@@ -133,7 +135,10 @@ def _read_config(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _read_tokenizer(folder: Path, name: str, config: Any) -> Any:
-    try_tokenizer(folder)
+    try:
+        try_tokenizer(folder)
+    except AttnvizError as error:
+        raise AttnvizError(f"'{in_one_line(name)}' cannot be loaded: {as_reason(error)}.") from error
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, config=config, trust_remote_code=False, local_files_only=True

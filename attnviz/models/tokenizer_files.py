@@ -11,7 +11,8 @@ from attnviz.errors import AttnvizError, in_one_line
 from attnviz.models.sane_files import MIB, TOKENIZER_FILES, VOCABULARIES, Incomplete, check_file, read_object
 
 LONGEST = 20.0  # seconds
-TRIED_FIRST = 4 * MIB  # of files; less than this is parsed in a moment
+TRIED_FIRST, SETTINGS_TRIED_FIRST = 4 * MIB, MIB // 4  # of files; less than this is parsed in a moment
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 PARSE = """
 import sys, transformers
@@ -28,7 +29,7 @@ def check_tokenizer(folder: Path) -> None:
     for name in TOKENIZER_FILES:
         if os.path.lexists(folder / name):
             check_file(folder / name)
-    for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+    for name in SETTINGS:
         if os.path.lexists(folder / name):
             _check_settings(name, read_object(folder / name))
     whole = folder / "tokenizer.json"
@@ -42,8 +43,8 @@ def try_tokenizer(folder: Path) -> None:
 
     Raises AttnvizError where it is not ready after LONGEST seconds. What else is wrong with it is said when it is read.
     """
-    sizes = [(folder / name).stat().st_size for name in TOKENIZER_FILES if (folder / name).is_file()]
-    if sum(sizes) < TRIED_FIRST:
+    sizes = {name: (folder / name).stat().st_size for name in TOKENIZER_FILES if (folder / name).is_file()}
+    if sum(sizes.values()) < TRIED_FIRST and max(sizes.get(name, 0) for name in SETTINGS) < SETTINGS_TRIED_FIRST:
         return
     with subprocess.Popen(
         [sys.executable, "-P", "-c", PARSE, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -52,9 +53,10 @@ def try_tokenizer(folder: Path) -> None:
             process.stdout.readline()  # type: ignore[union-attr]
             process.wait(LONGEST)
         except subprocess.TimeoutExpired as error:
+            largest = max(sizes, key=lambda name: sizes[name])
             raise AttnvizError(
-                f"Its tokenizer ({max(sizes) / MIB:,.0f} MiB) was not ready after {LONGEST:.0f} seconds and was given "
-                "up: take a model with a smaller tokenizer.json."
+                f"Its tokenizer was not ready after {LONGEST:.0f} seconds and was given up ({largest} has "
+                f"{sizes[largest] / MIB:,.1f} MiB): take a model with a smaller one."
             ) from error
         finally:
             process.kill()

@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 
 from attnviz.errors import AttnvizError
-from attnviz.models import catalog, tokenizer_files
+from attnviz.models import catalog, loading, tokenizer_files
 from attnviz.models.catalog import BUNDLED, find_model, inspect_folder, list_models, locate
 from attnviz.models.loading import load_model
 from attnviz.models.pasted import as_meant
@@ -374,6 +374,32 @@ def test_a_tokenizer_that_is_never_ready_is_given_up(folder, monkeypatch):
     with pytest.raises(AttnvizError, match="was not ready after"):
         load_model(str(folder))
     assert time.perf_counter() - start < QUICK
+
+
+def test_many_special_tokens_are_tried_first_too(folder, monkeypatch):
+    """They take time that grows with their square: a megabyte of them takes longer than a whole vocabulary."""
+    tried = []
+    monkeypatch.setattr(tokenizer_files.subprocess, "Popen", lambda *args, **how: tried.append(args) or 1 / 0)
+    load_model(str(folder))
+    tokens = [f"<token {number}>" for number in range(20_000)]
+    settings(folder, "tokenizer_config.json", additional_special_tokens=tokens)
+    with pytest.raises(ZeroDivisionError):
+        load_model(str(folder))
+    assert len(tried) == 1
+
+
+def test_files_that_are_written_while_they_are_read_are_no_model(folder, monkeypatch):
+    """Half of the tensors before and half of those after a save would be a model that never was."""
+    read = loading._read_weights
+
+    def while_saving(*args):
+        found = read(*args)
+        os.utime(folder / "model.safetensors")
+        return found
+
+    monkeypatch.setattr(loading, "_read_weights", while_saving)
+    with pytest.raises(AttnvizError, match="written while they were read"):
+        load_model(str(folder))
 
 
 def test_a_large_tokenizer_that_is_ready_in_time_opens(folder, monkeypatch):
