@@ -3,10 +3,13 @@ by the table of models and by loading alike, before anything of it is built or r
 
 import json
 import os
+import queue
 import shutil
 import struct
+import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -374,6 +377,28 @@ def test_a_tokenizer_that_is_never_ready_is_given_up(folder, monkeypatch):
     with pytest.raises(AttnvizError, match="was not ready after"):
         load_model(str(folder))
     assert time.perf_counter() - start < QUICK
+
+
+def test_others_load_while_a_tokenizer_is_waited_for(folder, monkeypatch):
+    """One hopeless folder must not stop a class."""
+    trials: queue.Queue[subprocess.Popen] = queue.Queue()
+    start = subprocess.Popen
+
+    def started(*args, **how):
+        trial = start(*args, **how)
+        trials.put(trial)
+        return trial
+
+    monkeypatch.setattr(tokenizer_files.subprocess, "Popen", started)
+    monkeypatch.setattr(tokenizer_files, "TRIED_FIRST", 200_000)  # bytes: more than those of tiny-bert
+    monkeypatch.setattr(tokenizer_files, "PARSE", "import time; print(flush=True); time.sleep(600)")
+    settings(folder, "tokenizer_config.json", note="x" * 200_000)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(load_model, str(folder))
+        trial = trials.get(timeout=QUICK)
+        assert load_model("tiny-bert").architecture == "bert" and not waiting.done()
+        trial.kill()
+        assert waiting.result().architecture == "gpt2", "what is wrong with it is said where it is read"
 
 
 def test_many_special_tokens_are_tried_first_too(folder, monkeypatch):
