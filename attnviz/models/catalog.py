@@ -22,6 +22,7 @@ from attnviz.models.tokenizer_files import check_tokenizer
 from attnviz.models.weight_files import INDEX, WHOLE, check_weights, tensors_of, weight_files
 
 BUNDLED = Path(__file__).with_name("bundled")
+WRITING = "generation_config.json"
 BUNDLED_ORDER = ("tiny-gpt", "tiny-bert", "tiny-translator")
 # Small models worth fetching from the hub, with the size of their safetensors in bytes.
 SUGGESTED = {"sentence-transformers/all-MiniLM-L6-v2": 90_868_376}
@@ -259,6 +260,8 @@ def _checked(folder: Path, revision: str) -> tuple[dict[str, Any], AttnvizError 
         _check_weight_files(folder)
         check_model_type(config)
         check_kinds(config)
+        if (folder / WRITING).is_file():
+            check_kinds(read_object(folder / WRITING), WRITING)
         tensors = tensors_of(folder)
         check_weights(tensors, config)
         check_tokenizer(folder)

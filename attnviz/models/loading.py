@@ -5,6 +5,7 @@ import threading
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -165,7 +166,7 @@ def _read_weights(
     try:
         check_sizes(config.to_dict(), stored)  # by what transformers takes where config.json is silent
         skeleton = _skeleton(transformers.AutoModel, config)
-        for tensors in (stored.values(), [] if skeleton is None else skeleton.state_dict().values()):
+        for tensors in (stored.values(), [] if skeleton is None else chain(skeleton.parameters(), skeleton.buffers())):
             check_fits((tensor.shape for tensor in tensors), free_bytes())
     except AttnvizError as error:
         raise AttnvizError(f"{refused}{as_reason(error)}.") from error

@@ -24,26 +24,28 @@ WIDE = re.compile(r"(^|_)(dims?|size|width|rank)$|^d_\w+$|^n_(embd|inner)$")
 RUN_AGAIN = re.compile(r"groups$|per_stack$|cycles$|loops?$")  # the same layers several times
 TABLE = re.compile(r"(^|[._])(wpe|pos\w*_embed\w*|embed_pos\w*|position\w*)\.weight$")
 ENDLESS = re.compile(r"eps(ilon)?$|theta$")
-MOST_REPEATED, WIDEST, MOST_POSITIONS, MOST_LABELS = 1000, 10**7, 2**27, 10**6  # where weights tell nothing
+MOST_REPEATED, WIDEST, MOST_LABELS = 1000, 10**7, 10**6  # where weights tell nothing
+MOST_POSITIONS, MOST_ROTATED = 2**19, 2**24  # of a table that is made when the model is; of rotary positions
 OF_TOKENS = ("eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id")
 
 
-def check_kinds(config: Mapping[str, Any]) -> None:
-    """Raises AttnvizError for a setting that is of another kind than its name says, or no number that can be used."""
+def check_kinds(config: Mapping[str, Any], file: str = "config.json") -> None:
+    """Raises AttnvizError for a setting of a file that is of another kind than its name says, or no number that can be
+    used."""
     classes = config.get("architectures")
     if classes is not None and not (isinstance(classes, str | list) and all(isinstance(one, str) for one in classes)):
-        _refuse("architectures", classes, "not a list of class names")
+        _refuse("architectures", classes, "not a list of class names", file)
     for name, value in _settings(config):
         if name in OF_TOKENS and not _is_tokens(value):
-            _refuse(name, value, "neither a token id nor a list of them")
+            _refuse(name, value, "neither a token id nor a list of them", file)
         if isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and ENDLESS.search(name))):
-            _refuse(name, value, "no number to compute with")
+            _refuse(name, value, "no number to compute with", file)
         if name in SIZES and value is not None:
             for one in value if isinstance(value, list) else [value]:
                 if isinstance(one, bool) or not isinstance(one, int | float) or one != one // 1:
-                    _refuse(name, value, "not a whole number")
+                    _refuse(name, value, "not a whole number", file)
                 if one < 0 or (one == 0 and name in NEVER_NONE):
-                    _refuse(name, value, f"less than {int(name in NEVER_NONE)}")
+                    _refuse(name, value, f"less than {int(name in NEVER_NONE)}", file)
 
 
 def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> None:
@@ -74,8 +76,10 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> Non
 
 def _check_positions(config: Mapping[str, Any], tensors: Mapping[str, Stored]) -> None:
     tables = [tensor.shape[0] for path, tensor in tensors.items() if TABLE.search(path) and len(tensor.shape) == 2]
+    rotated = any(re.search("rope|rotary", name) for name in config)
+    most = 1000 + max(tables) if tables else MOST_ROTATED if rotated else MOST_POSITIONS
     for name in POSITIONS:
-        if isinstance(config.get(name), int) and config[name] > (1000 + max(tables) if tables else MOST_POSITIONS):
+        if isinstance(config.get(name), int) and config[name] > most:
             rows = f"and its table of positions has {max(tables):,}" if tables else "more than any model reads"
             _refuse(name, config[name], rows)
 
@@ -108,9 +112,8 @@ def _is_tokens(value: Any) -> bool:
     )
 
 
-def _refuse(name: str, value: Any, why: str) -> None:
+def _refuse(name: str, value: Any, why: str, file: str = "config.json") -> None:
     said = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
     raise AttnvizError(
-        f"By its config.json {in_one_line(name, 40)} is {in_one_line(said, 40)}, {why}: fetch the model's own "
-        "config.json again."
+        f"By its {file} {in_one_line(name, 40)} is {in_one_line(said, 40)}, {why}: fetch the model's own {file} again."
     )

@@ -20,6 +20,8 @@ from attnviz.models import catalog, loading, tokenizer_files
 from attnviz.models.catalog import BUNDLED, find_model, inspect_folder, list_models, locate
 from attnviz.models.loading import load_model
 from attnviz.models.pasted import as_meant
+from attnviz.models.sizes import check_sizes
+from attnviz.models.weight_files import Stored
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
 QUICK = 5.0  # seconds
@@ -186,6 +188,7 @@ def test_only_a_model_that_reads_no_text_is_said_to_read_none(folder, architectu
         ({"n_embd": 10**12}, "n_embd is 1,000,000,000,000"),
         ({"vocab_size": 10**9}, "no side of its weights is longer than 2,048"),
         ({"n_positions": 10**12}, "its table of positions has 128"),
+        ({"n_ctx": 128, "max_position_embeddings": 10**7}, "its table of positions has 128"),
         ({"n_head": 10**9}, "n_head is 1,000,000,000"),
         ({"num_labels": 10**9}, "num_labels is 1,000,000,000"),
         ({"attention_types": [[["global"], 10**9]]}, "attention_types is 1,000,000,000"),
@@ -201,6 +204,23 @@ def test_only_a_model_that_reads_no_text_is_said_to_read_none(folder, architectu
 def test_a_config_of_another_model_is_refused_before_anything_is_built(folder, said, reason):
     """A giant one held the lock that every load waits for; another's width ended in transformers' own words."""
     assert reason in refusal(settings(folder, **said))
+
+
+@pytest.mark.parametrize("value", [[[1]], "x", 1.5, True])
+def test_a_token_that_writing_should_end_at(folder, value):
+    """It ended in a traceback when the model was asked to write."""
+    said = refusal(settings(folder, "generation_config.json", eos_token_id=value))
+    assert "generation_config.json eos_token_id is" in said
+
+
+@pytest.mark.parametrize(("says", "most"), [({}, 2**19), ({"rope_theta": 10000.0}, 2**24)])
+def test_positions_that_no_table_limits(says, most):
+    """Tables that are made when the model is take memory by the row; rotary positions of ten million are real."""
+    tensors = {"model.embed_tokens.weight": Stored("F32", (100, 32))}
+    settings = {"hidden_size": 32, "max_position_embeddings": most} | says
+    check_sizes(settings, tensors)
+    with pytest.raises(AttnvizError, match="more than any model reads"):
+        check_sizes(settings | {"max_position_embeddings": most + 1}, tensors)
 
 
 def test_what_a_config_leaves_open_is_held_against_the_weights_too(folder):
