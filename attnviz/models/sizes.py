@@ -17,8 +17,7 @@ VOCABULARIES = ("vocab_size", "src_vocab_size", "tgt_vocab_size")
 POSITIONS = ("max_position_embeddings", "n_positions")
 SIZES = (*LAYERS, *HEADS, *WIDTHS, *VOCABULARIES, *POSITIONS, "head_dim", "intermediate_size", "n_inner", "d_ff",
          "ffn_dim", "type_vocab_size")  # fmt: skip
-NEVER_NONE = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_attention_heads", "n_head", "n_heads",
-              *WIDTHS, "vocab_size"}  # fmt: skip
+NEVER_NONE = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", *HEADS[:6], *WIDTHS, "vocab_size"}
 REPEATED = re.compile(r"layers?$|blocks?$|block_sizes$|experts|heads?$|attention_types$")
 WIDE = re.compile(r"(^|_)(dims?|size|width|rank)$|^d_\w+$|^n_(embd|inner)$")
 RUN_AGAIN = re.compile(r"groups$|per_stack$|cycles$|loops?$")  # the same layers several times

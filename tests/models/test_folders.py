@@ -178,6 +178,7 @@ def test_only_a_model_that_reads_no_text_is_said_to_read_none(folder, architectu
     ("said", "reason"),
     [
         ({"n_head": -1}, "n_head is -1, less than 1"),
+        ({"decoder_attention_heads": 0}, "decoder_attention_heads is 0, less than 1"),
         ({"n_head": "4"}, "n_head is '4', not a whole number"),
         ({"n_layer": True}, "n_layer is True, not a whole number"),
         ({"n_layer": 2.5}, "n_layer is 2.5, not a whole number"),
