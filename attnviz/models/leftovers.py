@@ -87,18 +87,20 @@ def judge(
     the part of it without a head, or itself.
     """
     within = next(path for path, part in module.named_modules() if part is base)
-    prefixed = any(name.startswith(f"{base.base_model_prefix}.") for name in tensors)
+    prefix = f"{base.base_model_prefix}."
+    prefixed = any(name.startswith(prefix) for name in tensors)
     ahead = {name[: found.start()] + "." for name in unexpected if (found := _AHEAD.search(name))}
     unused: dict[str, int] = {}
     foreign = []
-    for name in sorted(unexpected):
+    for stored in sorted(unexpected):
+        name = _further(module, stored, stored.removeprefix(prefix) if prefixed else prefix + stored)
         path, part = _deepest(module, name)
         last = name.rpartition(".")[2]
-        mask = is_causal_mask(last, tensors[name].shape) if name in tensors else False
+        mask = is_causal_mask(last, tensors[stored].shape) if stored in tensors else False
         if mask or _COMPUTED.search(name) or last in dict(part.named_buffers(recurse=False)):
             continue
-        head = _head(name, path, within, prefixed, base.base_model_prefix)
-        if name.startswith(tuple(ahead)):
+        head = _head(name, path, within, prefixed, prefix)
+        if stored.startswith(tuple(ahead)):
             head = "a layer that guesses further ahead"
         if head is None or _SCALES.search(name):
             foreign.append(name)
@@ -119,13 +121,13 @@ def _head(name: str, path: str, within: str, prefixed: bool, prefix: str) -> str
     names of the file start with `prefix`, the base model's own.
     """
     rest = name.removeprefix(f"{path}.") if path else name
-    first, dot, _ = rest.removeprefix(f"{prefix}.").partition(".")
+    first, dot, _ = rest.removeprefix(prefix).partition(".")
     if path not in ("", within):  # inside a part that is there
         top = path.partition(".")[0]
-        outside = (within and not path.startswith(f"{within}.")) or _HEADS.fullmatch(top) or _TOWERS.fullmatch(top)
+        outside = (within and not path.startswith(f"{within}.")) or _HEADS.fullmatch(top)
         beside = _HEADS.fullmatch(first) and not _IN_A_STACK.search(f"{path}.")
         return (path if outside else first) if dot and (outside or beside) else None
-    own = path == within != "" or name.startswith(f"{prefix}.") or not prefixed
+    own = path == within != "" or name.startswith(prefix) or not prefixed
     if _HEADS.fullmatch(first) or _TOWERS.fullmatch(first):
         return first
     return None if own or _ATTENTION.search(rest) or _IN_A_STACK.search(rest) else first
@@ -134,6 +136,11 @@ def _head(name: str, path: str, within: str, prefixed: bool, prefix: str) -> str
 def is_head(path: str, module: Any) -> bool:
     """Whether a part of a model, by its path, is a head or pooler, which no attention goes through."""
     return _HEADS.fullmatch(path.removeprefix(f"{module.base_model_prefix}.").partition(".")[0]) is not None
+
+
+def _further(module: Any, name: str, other: str) -> str:
+    """Which of two names of a tensor leads further into a module."""
+    return other if len(_deepest(module, other)[0]) > len(_deepest(module, name)[0]) else name
 
 
 def _deepest(module: Any, name: str) -> tuple[str, Any]:
