@@ -243,7 +243,10 @@ def _load(chosen: argparse.Namespace) -> Any:
             hub.fetch(download, _bar_progress(bar))
     from attnviz.models.loading import load_model
 
-    return load_model(chosen.model, device=chosen.device)
+    model = load_model(chosen.model, device=chosen.device)
+    for note in model.notes:
+        print(f"attnviz: {note}", file=sys.stderr)
+    return model
 
 
 def _bar_progress(bar: Any) -> Callable[[int, int], None]:

@@ -11,7 +11,7 @@ from attnviz.maps import options
 from attnviz.maps.difference import compare
 from attnviz.models.catalog import checkpoints, loadable
 from attnviz.traces import Head, Trace
-from attnviz.ui import cache, confirm_run, exports, head_explorer, saved_views, windows
+from attnviz.ui import cache, confirm_run, exports, head_explorer, pickers, saved_views, windows
 from attnviz.ui.certificates import badge
 from attnviz.ui.chart import show_chart
 from attnviz.ui.export_menu import export_menu, name_of
@@ -135,6 +135,8 @@ try:
     with middle:
         ablating = pick_ablated(entry)
     traces = confirm_run.read_all([first, (entry, text, how | ablating)])
+    for slot, one in zip(slots, (first[0], entry)):
+        pickers.tell_notes(one, slot)
     a, b = ((trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces))
     sides = a, b
     found = compare(sides, windows.pick_both(sides, MOST), chosen.ablation)

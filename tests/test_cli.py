@@ -13,6 +13,7 @@ import pytest
 
 from attnviz.capture.tracing import trace
 from attnviz.cli import main
+from attnviz.models.catalog import BUNDLED
 
 E = math.e
 TEXT = "The cat sat on the mat"
@@ -350,3 +351,12 @@ def test_refusals_of_a_real_process(tiny_folder, command):
     }[command]
     done = process(*arguments)
     assert message in refused(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_how_a_model_was_opened_is_said_beside_the_answer(told, tmp_path):
+    """On standard error, so that what reads the answer reads on."""
+    shutil.copytree(BUNDLED / "tiny-gpt", tmp_path / "own", ignore=shutil.ignore_patterns("checkpoints"))
+    config = json.loads((tmp_path / "own" / "config.json").read_text())
+    (tmp_path / "own" / "config.json").write_text(json.dumps(config | {"architectures": ["BiModel"]}))
+    code, out, err = told("validate", tmp_path / "own", TEXT, "--json")
+    assert code == 0 and json.loads(out)["passed"] and "attnviz: It was saved as BiModel" in err

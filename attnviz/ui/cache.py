@@ -60,6 +60,12 @@ def notice_new_files(entry: ModelEntry) -> None:
         say_new_files(entry.name)
 
 
+@st.cache_data(max_entries=256, show_spinner=False)
+def notes_on(name: str, revision: str) -> tuple[str, ...]:
+    """What a reader should know of how a model was opened; kept longer than the model."""
+    return loaded_model(name, revision).notes
+
+
 @st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")
 def trace_of(name: str, revision: str, text: str, **how: Any) -> Trace:
     """One forward pass; `how` as `_traced` takes it."""

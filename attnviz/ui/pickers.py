@@ -1,6 +1,7 @@
 """The choices that all screens share, the model and the text, and what they lead to."""
 
 import os
+from typing import Any
 
 import streamlit as st
 
@@ -81,10 +82,18 @@ def current_trace(most: int | None = None) -> Trace:
                 f"This sentence has {n:,} tokens, and all of it is shown here, up to {most}: take a part of it, or "
                 "open it under Heads, which has a window for long texts."
             )
-        return confirm_run.read(entry, current().text, **how)
+        trace = confirm_run.read(entry, current().text, **how)
+        tell_notes(entry)
+        return trace
     except AttnvizError as error:
         show_error(error)
         raise StopPage from None
+
+
+def tell_notes(entry: ModelEntry, place: Any = st) -> None:
+    """How a model was opened, where there is something to know: a head that is not used, code of its own."""
+    for note in cache.notes_on(entry.name, entry.revision):
+        place.caption(f":material/info: {plain(note)}")
 
 
 def entry_here() -> ModelEntry:

@@ -70,3 +70,16 @@ def test_the_reason_is_said_on_every_page_that_needs_the_model(folder):
     for page, choice in (("heads.py", "model"), ("compare.py", "model_b"), ("patterns.py", "read_by")):
         app = open_app(page, **{"model": "tiny-gpt"} | {choice: str(folder)})
         assert "does not read text" in said(app) and not app.exception
+
+
+def test_how_a_model_was_opened_is_said_beside_what_is_shown(folder):
+    """A green badge over code that was not the model's own would be believed."""
+    config = json.loads((folder / "config.json").read_text())
+    own = {"auto_map": {"AutoModel": "modeling_*bi*.BiModel"}, "architectures": ["BiModel"]}
+    (folder / "config.json").write_text(json.dumps(config | own))
+    for page in ("heads.py", "compare.py", "validation.py"):
+        app = open_app(page, model=str(folder), model_b=str(folder))
+        told = [one.value.replace("\\", "") for one in app.caption if "code of its own" in one.value]
+        assert not app.exception and len(told) == 1 + (page == "compare.py")
+        assert "modeling_*bi*.BiModel" in told[0] and "transformers' gpt2" in told[0]
+    assert not [one for one in open_app("heads.py", model="tiny-gpt").caption if "material/info" in one.value]
