@@ -185,6 +185,8 @@ def _read_weights(
         module = loaded.base_model
         if type(module).__name__ == MODEL_MAPPING_NAMES.get(config.model_type):
             language_model = loaded if all(key.startswith(prefix) for key in missing) else None
+            if language_model is None:
+                notes += ("Its file lacks the language-model head, so that it predicts nothing here.",)
             missing = [key.removeprefix(prefix) for key in missing if key.startswith(prefix)]
         else:  # its head is not around the model that is meant: go without
             module, missing, unexpected = load(transformers.AutoModel)
@@ -193,9 +195,10 @@ def _read_weights(
         raise AttnvizError(f"{refused}{reason}.")
     missing = [key for key in missing if "pooler" not in key]
     if missing:
+        others = f", and hold others, such as {in_one_line(sorted(unexpected)[0])}" if unexpected else ""
         raise AttnvizError(
             f"The weights of '{in_one_line(name)}' lack {len(missing)} tensors that a {config.model_type} model needs, "
-            f"such as {in_one_line(sorted(missing)[0])}: fetch the model again."
+            f"such as {in_one_line(sorted(missing)[0])}{others}: fetch the model again."
         )
     told, reason = leftovers.judge(unexpected, stored, loaded, module)
     if reason:

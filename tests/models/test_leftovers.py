@@ -350,6 +350,22 @@ def test_a_model_without_a_head_gets_none(copy_of):
     assert load_model(str(folder)).language_model is None
 
 
+def test_a_head_that_is_not_in_the_file_is_told(copy_of):
+    """A model that says it predicts, and does not, would look broken."""
+    model = load_model(str(copy_of("tiny-bert", lambda held: {k: v for k, v in held.items() if "cls." not in k})))
+    assert model.language_model is None and "lacks the language-model head" in model.notes[0]
+
+
+def test_tensors_of_another_model_are_named(copy_of):
+    """Two models in one file, or the names of another library."""
+
+    def renamed(held):
+        return {f"{'student' if n % 2 else 'teacher'}.{key}": value for n, (key, value) in enumerate(held.items())}
+
+    message = refusal(copy_of("llama", renamed))
+    assert "lack" in message and "hold others, such as student." in message
+
+
 def test_code_of_its_own_is_told(copy_of):
     """What runs instead is transformers', and its attention may be another."""
     own = copy_of("llama", auto_map={"AutoModel": "modeling_bi.BiLlamaModel"}, architectures=["BiLlamaModel"])
