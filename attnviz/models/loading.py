@@ -172,7 +172,7 @@ def _read_weights(
         raise AttnvizError(f"{refused}{as_reason(error)}.") from error
     real, wrapper = leftovers.unwrapped(stored, skeleton)
     stored = {real[key]: tensor for key, tensor in stored.items()}
-    notes = (f"Its tensors are named under '{wrapper}', which was taken off.",) if wrapper else ()
+    notes: tuple[str, ...] = (f"Its tensors are named under '{wrapper}', which was taken off.",) if wrapper else ()
 
     def load(loader: Any) -> tuple[Any, list[str], list[str]]:
         return _load(loader, files, real, name, config, device)
@@ -260,7 +260,8 @@ def _load(
                 model_class = type(loader.from_config(config))  # the auto class itself insists on a folder
             tensors: dict[str, Any] = {}
             for file in files:
-                held = opened.enter_context(safe_open(file, framework="pt"))
+                # a copy: mapped into memory, the weights would change with the file when it is trained on
+                held = opened.enter_context(safe_open(file, framework="pt", backend="pread"))
                 tensors |= {real[key]: held.get_slice(key) for key in held.keys()}  # noqa: SIM118
             module, report = model_class.from_pretrained(
                 None, state_dict=tensors, config=config, dtype=torch.float32, output_loading_info=True

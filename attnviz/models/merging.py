@@ -35,7 +35,10 @@ def merge(folder: Path, settings: Mapping[str, Any], module: Any) -> tuple[str, 
     Raises AttnvizError for an adapter that is not for this model.
     """
     tensors_in(folder / WEIGHTS)  # says what is wrong with the file
-    held = {name.removeprefix("base_model.model."): value for name, value in load_file(folder / WEIGHTS).items()}
+    held = {
+        name.removeprefix("base_model.model."): value
+        for name, value in load_file(folder / WEIGHTS, backend="pread").items()
+    }
     loras: dict[str, dict[str, torch.Tensor]] = {}
     adapters, whole, unused = set(), {}, set()
     for name, value in held.items():

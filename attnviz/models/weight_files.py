@@ -81,8 +81,8 @@ def check_weights(tensors: Mapping[str, Stored], config: Mapping[str, Any]) -> N
         found = [scheme for end, scheme in _SCHEMES.items() if any(name.endswith(end) for name in tensors)]
         scheme = _method(config) or (found[0] if found else f"{kind} weights")
         raise AttnvizError(
-            f"It is quantised with {scheme} ({count(quantised, 'tensor')} of its file hold {kind} numbers, and nothing "
-            "here applies their scales): take the unquantised model."
+            f"It is quantised with {scheme} ({kind} numbers in {count(quantised, 'tensor')} of its file, whose scales "
+            "nothing here applies): take the unquantised model."
         )
     if method := _method(config):
         raise AttnvizError(
@@ -92,7 +92,7 @@ def check_weights(tensors: Mapping[str, Stored], config: Mapping[str, Any]) -> N
     parts = [name for name in tensors if _PARTS_OF_ADAPTERS.search(name)]
     if parts:
         raise AttnvizError(
-            f"{count(parts, 'tensor').capitalize()} of its file belong to an adapter, such as {in_one_line(parts[0])}: "
+            f"Its file holds {count(parts, 'tensor')} of an adapter, such as {in_one_line(parts[0])}: "
             "merge the adapter into the model (merge_and_unload in peft) and save that."
         )
 

@@ -260,3 +260,13 @@ def test_models_load_side_by_side():
         found = list(threads.map(load_model, names))
     assert [one.name for one in found] == names
     assert not any(parameter.is_meta for one in found for parameter in one.module.parameters())
+
+
+def test_a_loaded_model_keeps_its_weights_when_its_file_is_written_over(copy_of):
+    """Training into the same folder would change the model on screen in the middle of a run, or end the server."""
+    folder = copy_of("gpt2")
+    model = load_model(str(folder))
+    before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000] + bytes(path.stat().st_size - 5000))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
