@@ -73,7 +73,7 @@ def test_a_trace_says_what_it_is_of(tiny_model, architecture):
     model = tiny_model(architecture)
     traced = trace(model, TEXT)
     n = len(traced.tokens)
-    assert (traced.model, traced.revision, traced.architecture) == (model.name, "local", architecture)
+    assert (traced.model, traced.revision, traced.architecture) == (model.name, model.revision, architecture)
     assert (traced.text, traced.text_pair, traced.decoder_tokens) == (TEXT, None, None) and traced.seconds > 0
     assert len(traced.pieces) == len(traced.token_ids) == len(traced.offsets) == len(traced.words) == n
     kind = "encoder" if architecture in ("bert", "distilbert", "roberta") else "decoder"

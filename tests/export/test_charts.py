@@ -88,7 +88,7 @@ def picture(name, look="light"):
         return exports.of_traced(
             name, figures.training_charts, traced(model="tiny-gpt@800"), HEAD, "L1.H1", settings, look
         )
-    if name == "story_in":
+    if name == "weight_breakdown_in":
         cell = {"query": 5, "key": 2}
         return exports.of_head_charts(name, figures.weight_breakdown_in, traced(), HEAD, cell, look)
     if name == "overview":
