@@ -20,6 +20,7 @@ from huggingface_hub.utils import logging
 from tqdm import tqdm
 
 from attnviz.errors import AttnvizError, in_one_line
+from attnviz.models import adapters
 from attnviz.models.catalog import readable_size
 from attnviz.models.pasted import as_meant
 from attnviz.models.surroundings import in_other_formats
@@ -56,7 +57,9 @@ def plan_download(name: str) -> Download:
         raise _explained(name, error) from error
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     weights = [file for file in sizes if any(fnmatch.fnmatch(file, pattern) for pattern in WEIGHTS)]
-    if "config.json" not in sizes:
+    if "config.json" not in sizes and {adapters.SETTINGS, adapters.WEIGHTS} <= sizes.keys():
+        weights = [adapters.SETTINGS, adapters.WEIGHTS]  # it is merged into its base model, where that is here
+    elif "config.json" not in sizes:
         raise AttnvizError(
             f"{_named(name)} on the hub has no config.json, so it is no transformers model: pick another."
         )

@@ -53,6 +53,7 @@ def results_here() -> tuple[ModelEntry, LabelResults]:
         except AttnvizError as error:
             st.info(plain(error), icon=":material/label_off:")
         raise StopPage
+    pickers.tell_notes(entry)
     missing = [spelt(name) for name, version in versions().items() if found.versions.get(name) != version]
     if missing:
         st.caption(f"Labels that are new or changed since this model was labelled: {', '.join(missing)}.")

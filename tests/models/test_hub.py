@@ -13,11 +13,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 STUB = runpy.run_path(str(Path(__file__).with_name("hub_stub.py")))
 HubStub, COMMIT = STUB["HubStub"], STUB["COMMIT"]
 REPOSITORY = Path(__file__).resolve().parents[2]
+LORA = {"peft_type": "LORA", "base_model_name_or_path": "tiny-gpt", "r": 1, "bias": "none"}
+QKV = "base_model.model.transformer.h.0.attn.c_attn"
+ROW, COLUMN = np.ones((1, 128), np.float32), np.ones((384, 1), np.float32)
 MINUTE = 60  # seconds; a client that tries again and again takes longer, a busy machine does not
 
 # Run in the fresh process: each step of the request is done in turn, and what came of it printed as JSON.
@@ -79,6 +84,10 @@ def hub(tiny_folder):
             "someone/tiny-gpt2": gpt2,
             "tiny-root": gpt2,
             "someone/pickle-only": {**without, "pytorch_model.bin": b"\x80\x04."},
+            "someone/adapter": {
+                "adapter_config.json": json.dumps(LORA).encode(),
+                "adapter_model.safetensors": save({f"{QKV}.lora_A.weight": ROW, f"{QKV}.lora_B.weight": COLUMN}),
+            },
             "someone/empty": {"README.md": b"nothing here"},
             "someone/no-weights": without,
             "someone/gated": STUB["GATED"],
@@ -145,6 +154,15 @@ def test_a_model_is_planned_fetched_and_loaded_then_works_without_the_hub(hub, t
     hub.server.server_close()
     (again,) = told(tmp_path, hub.url, ("load", name))
     assert again["tokens"] == loaded["tokens"] and len(hub.requests) == requests
+
+
+@pytest.mark.ci
+def test_an_adapter_is_fetched_and_opens_as_its_base_model(hub, tmp_path):
+    """Adapters have no config.json: they were taken for no model at all."""
+    name = "someone/adapter"
+    plan, loaded = told(tmp_path, hub.url, ("plan", name), ("load", name))
+    assert set(plan["files"]) == {"adapter_config.json", "adapter_model.safetensors"}
+    assert loaded["name"] == name and loaded["tokens"] == ["<|start|>", "The", "c", "at", "sat"]
 
 
 def test_each_refusal_of_the_hub_has_its_own_message(hub, tmp_path):
