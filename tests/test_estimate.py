@@ -23,6 +23,7 @@ from attnviz import estimate
 from attnviz.capture.tracing import read_text, trace
 from attnviz.models.loading import load_model
 from attnviz.validation.certificate import certify
+from attnviz.traces import Head
 
 process = psutil.Process()
 
