@@ -1,6 +1,8 @@
 """The one error that means: this request cannot be served, and here is what to do about it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -25,3 +27,25 @@ def json_object(file: bytes, name: str, wanted: str, again: str) -> dict[str, An
     if not isinstance(told, dict):
         raise AttnvizError(f"{name} holds a {type(told).__name__}, where {wanted}.")
     return told
+
+
+@contextmanager
+def explained(what: str, cure: str) -> Iterator[None]:
+    """Whatever another library raises inside becomes an AttnvizError: `what` happened, its reason, the `cure`.
+
+    A cancelled run and the like pass.
+    """
+    try:
+        yield
+    except AttnvizError:
+        raise
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        reason = in_one_line(error, 160) or type(error).__name__
+        raise AttnvizError(f"{what} ({reason}): {cure}.") from error
+
+
+def is_foreign(error: BaseException) -> bool:
+    """Whether a library failed: with an Exception, or with a panic of a library in Rust, which is none to Python."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

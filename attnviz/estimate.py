@@ -92,7 +92,7 @@ def measure_throughput(model: LoadedModel, inputs: Mapping[str, Sequence[int]]) 
     """
     short = {name: list(values)[:SAMPLE] for name, values in inputs.items()}
     if model.module.config.is_encoder_decoder:
-        short["decoder_input_ids"] = [model.module.config.decoder_start_token_id or 0] * SAMPLE
+        short["decoder_input_ids"] = [model.writing.start or 0] * SAMPLE
     first = {name: values[:1] for name, values in short.items()}
     writer = model.language_model or model.module
     with model.lock:

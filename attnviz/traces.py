@@ -192,6 +192,11 @@ class Trace:
         return self.route == "weights"
 
     @property
+    def wrote(self) -> bool:
+        """Whether the model wrote some of its tokens itself."""
+        return self.written > 0 or (self.decoder_tokens is not None and self.decoder_text is None)
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of layer there are, in reading order."""
         return tuple(kind for kind in KINDS if any(layer.kind == kind for layer in self.layers))

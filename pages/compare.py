@@ -135,8 +135,8 @@ try:
     with middle:
         ablating = pick_ablated(entry)
     traces = confirm_run.read_all([first, (entry, text, how | ablating)])
-    for slot, one in zip(slots, (first[0], entry)):
-        pickers.tell_notes(one, slot)
+    for slot, one, trace in zip(slots, (first[0], entry), traces):
+        pickers.tell_notes(one, slot, wrote=trace.wrote)
     a, b = ((trace, pick_head(*of, trace)) for *of, trace in zip(slots, "AB", ("", "_b"), traces))
     sides = a, b
     found = compare(sides, windows.pick_both(sides, MOST), chosen.ablation)

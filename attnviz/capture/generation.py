@@ -3,13 +3,15 @@
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
 from attnviz.capture.layers import Progress, changes_of
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, explained
 from attnviz.models.loading import LoadedModel, explain_out_of_memory
-from attnviz.models.text import check_plain
+from attnviz.models.text import check_plain, encode
 
+CACHE_DIFFERS = {"moshi"}  # with a cache, transformers forgets a token of its window too early
 LONGEST = 64  # tokens that an encoder-decoder may write
 
 
@@ -35,13 +37,20 @@ def decoder_ids(
     Raises AttnvizError for a text that it cannot read.
     """
     if decoder_text is None:
-        return _greedy(model.module, inputs, most_written(model, None, 0), _ends(model.module), progress)
+        _start_of(model)
+        return _greedy(model, model.module, inputs, most_written(model, None, 0), model.writing.ends, progress)
     options = {"split_special_tokens": not read_special, "return_special_tokens_mask": True, "verbose": False}
-    encoding = model.tokenizer(text_target=decoder_text, **options)
+    encoding = encode(model.tokenizer, text_target=decoder_text, **options)
+    ids, added = list(encoding["input_ids"]), list(encoding["special_tokens_mask"])
     if not read_special:
-        check_plain(model.tokenizer, encoding["input_ids"], encoding["special_tokens_mask"])
-    labels = torch.tensor([encoding["input_ids"]])
-    return model.module.prepare_decoder_input_ids_from_labels(labels=labels)[0].tolist()
+        check_plain(model.tokenizer, ids, added)
+    ends = {*model.writing.ends, model.tokenizer.eos_token_id, model.tokenizer.sep_token_id}
+    last = None  # of what the tokenizer added behind the text
+    while ids and added[len(ids) - 1] and (ids[-1] in ends or last is None):
+        last = last if ids[-1] in ends else ids[-1]
+        ids.pop()
+    start = _start_of(model) if last is None else last  # some end in their language, which stands first for the decoder
+    return [start, *ids]
 
 
 def written_ids(
@@ -66,8 +75,8 @@ def written_ids(
         )
     given: dict[str, list[int]] = {name: inputs[name] for name in ("input_ids", "attention_mask") if name in inputs}
     start = model.tokenizer.bos_token_id
-    ends = _ends(model.language_model) + ([] if start is None else [start])
-    return _greedy(model.language_model, given, n_tokens, ends, progress)[n_read:]
+    ends = model.writing.ends + (() if start is None else (start,))
+    return _greedy(model, model.language_model, given, n_tokens, ends, progress)[n_read:]
 
 
 class _Told(BaseStreamer):
@@ -85,29 +94,44 @@ class _Told(BaseStreamer):
         pass
 
 
-def _ends(module: Any) -> list[int]:
-    ends = module.generation_config.eos_token_id
-    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+def _start_of(model: LoadedModel) -> int:
+    if model.writing.start is None:
+        raise AttnvizError(
+            f"Nothing in the files of {model.name} names the token that its decoder starts with: write its id into "
+            "config.json as decoder_start_token_id."
+        )
+    return model.writing.start
 
 
 def _greedy(
-    module: Any, inputs: dict[str, list[int]], n_tokens: int, ends: list[int], progress: Progress | None
+    model: LoadedModel,
+    module: Any,
+    inputs: dict[str, list[int]],
+    n_tokens: int,
+    ends: tuple[int, ...],
+    progress: Progress | None,
 ) -> list[int]:
-    """What `generate` gives, without the end token that it stopped at. Raises AttnvizError inside an intervention."""
+    """The likeliest token each time, without the end token that it stopped at; nothing that the model's own settings
+    ask for applies, but the first token that names its task. Raises AttnvizError inside an intervention."""
     if changes_of(module):
         raise AttnvizError(
             "A model whose heads are replaced does not write: give its decoder's text, or write nothing."
         )
     tensors = {name: torch.tensor([values], device=module.device) for name, values in inputs.items()}
-    options: dict[str, Any] = {
-        "max_new_tokens": n_tokens,
-        "do_sample": False,
-        "num_beams": 1,
-        "eos_token_id": ends or None,
-    }
-    options |= {} if progress is None else {"streamer": _Told(progress)}
-    try:
-        ids = module.generate(**tensors, **options)[0].tolist()
-    except (RuntimeError, MemoryError) as error:
-        raise explain_out_of_memory(error) or error from error
+    asked = GenerationConfig(
+        max_new_tokens=n_tokens,
+        do_sample=False,
+        num_beams=1,
+        eos_token_id=list(ends) or None,
+        pad_token_id=ends[0] if ends else 0,  # of one text, none is padded
+        decoder_start_token_id=model.writing.start,
+        forced_bos_token_id=model.writing.first,
+        use_cache=model.architecture not in CACHE_DIFFERS,
+    )
+    told = {} if progress is None else {"streamer": _Told(progress)}
+    with explained(f"{model.name} cannot write after this text", "take another text, or another model"):
+        try:
+            ids = module.generate(**tensors, generation_config=asked, **told)[0].tolist()
+        except (RuntimeError, MemoryError) as error:
+            raise explain_out_of_memory(error) or error from error
     return ids[:-1] if len(ids) > 1 and ids[-1] in ends else ids

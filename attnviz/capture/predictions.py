@@ -8,6 +8,7 @@ import torch
 from attnviz.capture.ablation import as_traced
 from attnviz.capture.layers import forward
 from attnviz.capture.tracing import batch_of_one
+from attnviz.errors import explained
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import tokens_of_ids
 from attnviz.traces import Trace
@@ -27,7 +28,8 @@ def predictions(model: LoadedModel, traced: Trace, k: int = 5) -> list[Predictio
     positions = _positions(model, traced)
     if model.language_model is None or not positions:
         return []
-    with model.lock, as_traced(model.module, traced):
+    failed = explained(f"{model.name} cannot predict what follows this text", "take another text, or another model")
+    with failed, model.lock, as_traced(model.module, traced):
         logits = _logits(model.language_model, batch_of_one(model.module, traced.inputs), positions)
         likeliest = torch.softmax(logits.float(), dim=-1).topk(min(k, logits.shape[-1]))
         return [

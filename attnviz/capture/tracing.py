@@ -12,7 +12,7 @@ from attnviz.capture.ablation import intervened
 from attnviz.capture.generation import decoder_ids, most_written, written_ids
 from attnviz.capture.interface import Uncapturable
 from attnviz.capture.layers import Progress, capture_batch, forward
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, explained
 from attnviz.models.loading import LoadedModel
 from attnviz.models.text import TokenizedText, check_text, read_ids, tokenize, tokens_of_ids, with_written
 from attnviz.traces import Head, LayerAttention, Trace
@@ -67,7 +67,10 @@ def trace(
                 raise AttnvizError(f"The decoder's text is longer than the {model.limit:,} tokens that it reads.")
         try:
             after = None if progress is None else (lambda done: progress(writing + done))
-            with intervened(model.module, replaced) if replaced else nullcontext():
+            with (
+                explained(f"{model.name} cannot read this text", "take another text, or another model"),
+                intervened(model.module, replaced) if replaced else nullcontext(),
+            ):
                 route, (layers,) = capture_batch(model.module, batch_of_one(model.module, inputs), after)
         except Uncapturable as reason:
             raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
@@ -115,7 +118,8 @@ def trace_ids(model: LoadedModel, ids: Sequence[int]) -> Trace:
     with model.lock:
         text, read = read_ids(model.tokenizer, ids)
         try:
-            route, (layers,) = capture_batch(model.module, batch_of_one(model.module, read.inputs))
+            with explained(f"{model.name} cannot read these tokens", "take others, or another model"):
+                route, (layers,) = capture_batch(model.module, batch_of_one(model.module, read.inputs))
         except Uncapturable as reason:
             raise AttnvizError(f"{model.name} cannot be shown. {reason} Pick another model.") from reason
     return Trace(

@@ -28,7 +28,8 @@ from attnviz.models.surroundings import in_other_formats
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 OTHERS = ("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
           "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "tokenizer.model", "spiece.model",
-          "sentencepiece.bpe.model")  # fmt: skip
+          "sentencepiece.bpe.model", "spm.model", "source.spm", "target.spm", "bpe.codes",
+          "generation_config.json")  # fmt: skip
 logging.set_verbosity_error()  # what goes wrong is said once, in our own words
 Progress = Callable[[int, int], object]  # bytes done, bytes in all
 

@@ -19,7 +19,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_MAPPING_NAMES,
 )
 
-from attnviz.errors import AttnvizError, in_one_line
+from attnviz.errors import AttnvizError, in_one_line, is_foreign
 from attnviz.models import hub, leftovers
 from attnviz.models.adapters import read_settings
 from attnviz.models.catalog import as_reason, find_model, inspect_folder, locate
@@ -27,9 +27,10 @@ from attnviz.models.memory import check_fits, free_bytes
 from attnviz.models.merging import merge
 from attnviz.models.sane_files import VOCABULARIES, read_object
 from attnviz.models.sizes import check_sizes
-from attnviz.models.steering import ANSWERS, told_of_code, without_steering
+from attnviz.models.steering import told_of_code, without_steering
 from attnviz.models.tokenizer_files import try_tokenizer
 from attnviz.models.weight_files import tensors_in, weight_files
+from attnviz.models.writing import Writing, read_writing
 
 HEADED = (transformers.AutoModelForCausalLM, transformers.AutoModelForMaskedLM)
 LOADING = threading.Lock()  # transformers replaces methods of its own classes while it loads; two at once leave them so
@@ -57,6 +58,7 @@ class LoadedModel:
     limit: int | None
     language_model: Any = None
     notes: tuple[str, ...] = ()
+    writing: Writing = field(default_factory=Writing)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
 
@@ -85,7 +87,9 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
     module, language_model, notes = _read_weights(folder, name, config, device, entry.checkpoint)
     if entry.base is not None:
         notes += merge(Path(entry.path), read_settings(Path(entry.path)), language_model or module)
-    _read_generation_settings(language_model or module, folder, name, settings)
+    for part in (module, language_model):
+        if part is not None and part.can_generate():
+            part.generation_config = transformers.GenerationConfig()  # what the folder's says is in `writing`
     if entry.source == "folder" and inspect_folder(Path(entry.path), name, "folder").revision != entry.revision:
         raise AttnvizError(f"The files of '{in_one_line(name)}' were written while they were read: try again.")
     return LoadedModel(
@@ -98,10 +102,11 @@ def load_model(name: str, *, device: str = "cpu", progress: hub.Progress | None 
         _token_limit(module, tokenizer),
         language_model,
         told_of_code(settings, config.model_type) + notes,
+        read_writing(folder, config, settings),
     )
 
 
-def explain_out_of_memory(error: Exception) -> AttnvizError | None:
+def explain_out_of_memory(error: BaseException) -> AttnvizError | None:
     """What to say where torch or Python ran out of memory; None for any other error."""
     text = str(error).lower()
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(phrase in text for phrase in OUT_OF_MEMORY):
@@ -267,29 +272,13 @@ def _load(
                 None, state_dict=tensors, config=config, dtype=torch.float32, output_loading_info=True
             )
         module = module.to(device)
-    except Exception as error:
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
         why = "its config.json is of another model" if "mismatched_sizes" in str(error) else in_one_line(error)
         message = f"The weights of '{in_one_line(name)}' cannot be read ({why}): fetch the model again."
         raise explain_out_of_memory(error) or AttnvizError(message) from error
     return module.eval().requires_grad_(False), list(report["missing_keys"]), list(report["unexpected_keys"])
-
-
-def _read_generation_settings(module: Any, folder: Path, name: str, settings: dict[str, Any]) -> None:
-    """How the model writes, as its folder says; what `generate` returns is ours to choose."""
-    if not module.can_generate():
-        return
-    try:
-        if (folder / "generation_config.json").is_file():
-            module.generation_config = transformers.GenerationConfig.from_pretrained(folder, local_files_only=True)
-        else:
-            told = without_steering(settings)
-            module.generation_config = transformers.GenerationConfig.from_model_config(told)
-    except Exception as error:
-        raise AttnvizError(
-            f"How '{in_one_line(name)}' writes is not readable ({in_one_line(error)}): mend its generation_config.json."
-        ) from error
-    for key in ANSWERS:
-        setattr(module.generation_config, key, False)
 
 
 def _token_limit(module: Any, tokenizer: Any) -> int | None:

@@ -14,7 +14,6 @@ STEERING = {
     "use_bfloat16", "quantization_config", "transformers_weights", "fusion_config", "kernel_config",
     "distributed_config", "configuration_files",
 }  # fmt: skip
-ANSWERS = ("return_dict_in_generate", "output_attentions", "output_hidden_states", "output_scores", "output_logits")
 
 
 def without_steering(settings: dict[str, Any]) -> dict[str, Any]:

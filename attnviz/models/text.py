@@ -9,7 +9,7 @@ from typing import Any
 
 import regex
 
-from attnviz.errors import AttnvizError, in_one_line
+from attnviz.errors import AttnvizError, explained, in_one_line
 
 # A word: one Han character, letters and digits with inner apostrophes, or any other whole grapheme.
 WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+(?:['’][\w--\p{Han}]+)*|(?!\s)\X", regex.V1)
@@ -54,7 +54,8 @@ def tokenize(
     texts = [text] if text_pair is None else [text, text_pair]
     for given in texts:
         check_text(given)
-    encoding = tokenizer(
+    encoding = encode(
+        tokenizer,
         *texts,
         truncation=False,
         padding=False,
@@ -80,6 +81,32 @@ def tokenize(
             f"{100 - 100 * limit // len(special)} %."
         )
     return _described(tokenizer, texts, {name: list(values) for name, values in encoding.items()}, offsets, segments)
+
+
+def encode(tokenizer: Any, *texts: str, **options: Any) -> Any:
+    """What a tokenizer makes of texts. Raises AttnvizError for what it cannot read, with the word that it stops at."""
+    with explained("This model's tokenizer cannot read the text", "try other words"):
+        try:
+            return tokenizer(*texts, **options)
+        except Exception as error:
+            told = str(error).lower()
+            unknown = "unk" in told and _first_unknown(tokenizer, [*texts, options.get("text_target") or ""])
+            if not unknown:
+                raise
+            raise AttnvizError(
+                f"This tokenizer has no token for unknown words, and {in_one_line(repr(unknown), 40)} is one: take it "
+                "out of the text."
+            ) from error
+
+
+def _first_unknown(tokenizer: Any, texts: Sequence[str]) -> str | None:
+    """The first word that a tokenizer cannot read by itself."""
+    for word in (match.group() for text in texts for match in WORD.finditer(text)):
+        try:
+            tokenizer(word)
+        except Exception:
+            return word
+    return None
 
 
 def with_written(tokenizer: Any, text: str, read: TokenizedText, ids: list[int]) -> tuple[str, TokenizedText]:
@@ -145,8 +172,8 @@ def tokens_of_ids(tokenizer: Any, ids: list[int]) -> tuple[str, ...]:
     special = set(tokenizer.all_special_ids)
     plain = [token_id for token_id in ids if token_id not in special]
     text = tokenizer.decode(plain)
-    again = tokenizer(
-        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+    again = encode(
+        tokenizer, text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
     )
     if again["input_ids"] == plain:  # then every token has its place in the text
         offsets, pieces = again["offset_mapping"], tokenizer.convert_ids_to_tokens(plain)

@@ -61,9 +61,11 @@ def notice_new_files(entry: ModelEntry) -> None:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def notes_on(name: str, revision: str) -> tuple[str, ...]:
-    """What a reader should know of how a model was opened; kept longer than the model."""
-    return loaded_model(name, revision).notes
+def notes_on(name: str, revision: str, wrote: bool = False) -> tuple[str, ...]:
+    """What a reader should know of how a model was opened, and where it `wrote` of how it does; kept longer than the
+    model."""
+    model = loaded_model(name, revision)
+    return model.notes + (model.writing.notes if wrote else ())
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the sentence…")

@@ -167,6 +167,7 @@ def _estimate(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     from attnviz.capture.generation import LONGEST
     from attnviz.capture.interface import Uncapturable
     from attnviz.estimate import SAMPLE, estimate
+    from attnviz.models.text import encode
 
     inputs = _inputs(entry, text, how)
     n_tokens = len(inputs["input_ids"]) + how["write"]
@@ -177,7 +178,7 @@ def _estimate(entry: ModelEntry, text: str, how: dict[str, Any]) -> Any:
     except Uncapturable:
         return None
     given = how["decoder_text"]
-    n_decoder = LONGEST if given is None else len(model.tokenizer(given)["input_ids"])
+    n_decoder = LONGEST if given is None else len(encode(model.tokenizer, given)["input_ids"])
     return estimate(pace, n_tokens, n_decoder, _most_written(entry, how))
 
 

@@ -83,16 +83,17 @@ def current_trace(most: int | None = None) -> Trace:
                 "open it under Heads, which has a window for long texts."
             )
         trace = confirm_run.read(entry, current().text, **how)
-        tell_notes(entry)
+        tell_notes(entry, wrote=trace.wrote)
         return trace
     except AttnvizError as error:
         show_error(error)
         raise StopPage from None
 
 
-def tell_notes(entry: ModelEntry, place: Any = st) -> None:
-    """How a model was opened, where there is something to know: a head that is not used, code of its own."""
-    for note in cache.notes_on(entry.name, entry.revision):
+def tell_notes(entry: ModelEntry, place: Any = st, *, wrote: bool = False) -> None:
+    """How a model was opened, where there is something to know: a head that is not used, code of its own. Where it
+    `wrote`, also what its files ask for that did not apply."""
+    for note in cache.notes_on(entry.name, entry.revision, wrote):
         place.caption(f":material/info: {plain(note)}")
 
 

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from attnviz.capture.layers import to_numpy
-from attnviz.capture.tracing import trace
+from attnviz.capture.tracing import trace, trace_ids
 from attnviz.core.attention import causal_mask, softmax
 from attnviz.errors import AttnvizError
 from attnviz.models.loading import load_model
@@ -245,3 +245,18 @@ def test_half_precision_leaves_as_float32(dtype):
     array = to_numpy(torch.ones(2, 3, dtype=dtype).T)
     assert array.dtype == (np.float64 if dtype == torch.float64 else np.float32)
     assert array.flags.c_contiguous and not array.flags.writeable
+
+
+@pytest.mark.parametrize("error", [IndexError("index out of range in self"), KeyError("hidden"), Exception("bare")])
+def test_whatever_a_model_raises_is_told(tiny_model, error, monkeypatch):
+    """On the page it would be a red traceback, and on the command line another exit code than 2."""
+    model = tiny_model("gpt2")
+    read = trace(model, TEXT)
+
+    def fails(*given, **named):
+        raise error
+
+    monkeypatch.setattr(model.module.h[0].mlp, "forward", fails)
+    for run in (lambda: trace(model, TEXT), lambda: trace_ids(model, read.token_ids)):
+        with pytest.raises(AttnvizError, match="cannot read th"):
+            run()

@@ -6,7 +6,7 @@ import pytest
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, explained
 from attnviz.models.text import tokenize
 
 KINDS = {"wordpiece": "bert", "bytes": "gpt2", "trimmed bytes": "roberta", "sentencepiece": "llama"}
@@ -178,3 +178,38 @@ def test_without_special_tokens_the_text_stands_alone(tiny_model, kind, expected
     assert list(read.tokens) == expected and None not in read.segments
     with pytest.raises(AttnvizError, match="nothing to read"):
         tokenize(tiny_model("bert").tokenizer, "\x01", add_special=False)
+
+
+def without_unknown(kind):
+    """A tokenizer that has no token for what it does not know."""
+    words = {word: number for number, word in enumerate("the cat sat on mat a b".split())}
+    made = models.WordLevel(words) if kind == "words" else models.Unigram([("a", -1.0), ("b", -1.5)], None)
+    tokenizer = Tokenizer(made)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+@pytest.mark.parametrize(("kind", "text", "word"), [("words", "the dog sat", "dog"), ("pieces", "a z b", "z")])
+def test_an_unknown_word_is_named_where_no_token_stands_for_it(kind, text, word):
+    """The Rust library's own words say nothing that a reader could mend."""
+    with pytest.raises(AttnvizError, match=f"no token for unknown words, and '{word}' is one"):
+        tokenize(without_unknown(kind), text)
+
+
+class PanicException(BaseException):
+    """As the Rust libraries raise it: no Exception to Python."""
+
+
+@pytest.mark.parametrize(
+    "error", [PanicException("index"), RecursionError("too deep"), Exception("bare"), KeyError("x")]
+)
+def test_whatever_a_tokenizer_raises_is_told(error):
+    """A traceback tells a reader nothing of what to do."""
+
+    def tokenizer(*texts, **options):
+        raise error
+
+    with pytest.raises(AttnvizError, match="cannot read the text"):
+        tokenize(tokenizer, "the cat")
+    with pytest.raises(KeyboardInterrupt), explained("What", "cure"):
+        raise KeyboardInterrupt
