@@ -33,9 +33,6 @@ def open_address(query: Mapping[str, str]) -> None:
 
 
 def finish() -> None:
-    """app.py calls this last: the address holds every choice on this screen, so that it can be copied and sent. An
-    address that says so already is not sent again: it could reach a browser that has gone on in its history."""
+    """app.py calls this last: the address holds every choice on this screen, so that it can be copied and sent."""
     st.session_state.inside_app = False
-    query = address.write(st.session_state.view, st.session_state.on_screen)
-    if query != st.query_params.to_dict():
-        st.query_params.from_dict(query)
+    st.query_params.from_dict(address.write(st.session_state.view, st.session_state.on_screen))
